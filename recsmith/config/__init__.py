@@ -1,0 +1,1 @@
+"""Typed configuration: one file a stage, read strictly."""

@@ -1,0 +1,83 @@
+"""What every section of the parameters shares, and the strict reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from recsmith.errors import UserError
+
+
+class Section(BaseModel):
+    """A frozen section that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Run(Section):
+    """What holds for every stage."""
+
+    seed: int = 7
+    """Seeds every draw of random numbers."""
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    threads: int = 2
+    """CPU threads; results are equal byte for byte only at an equal number."""
+    memory_mb: int = 2000
+    """What the large temporary arrays of one step may take together."""
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_sections(path: Path | str) -> dict[str, Any]:
+    """The sections of a parameter file as plain values."""
+    try:
+        sections = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(sections, dict):
+        raise UserError(f"{path} holds no sections.")
+    return sections
+
+
+def read_section(path: Path | str, name: str, model: type[S]) -> S:
+    """Section ``name`` of the parameter file at ``path`` as ``model``; UserError names file, key, value and what is allowed."""
+    return parse(read_sections(path).get(name) or {}, model, f"{path}: {name}")
+
+
+def parse(value: Any, model: type[S], where: str) -> S:
+    """Validate ``value`` as ``model``; ``where`` starts each line of the error, as in ``params.yaml: search``."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise UserError("\n".join(_line(where, item, model) for item in error.errors())) from error
+
+
+def _line(where: str, item: Any, model: type[BaseModel]) -> str:
+    place = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{place} is unknown. Known: {', '.join(sorted(_keys(model, item['loc'][:-1])))}."
+    return f"{place} = {item['input']!r}: {item['msg']}."
+
+
+def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:
+    """Names of the fields of the model found by walking ``path`` from ``model``."""
+    for part in path:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = _inner(model.model_fields[part].annotation)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _inner(annotation: Any) -> Any:
+    """The model inside ``Model | None`` or ``tuple[Model, ...]``."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    inner = [_inner(part) for part in getattr(annotation, "__args__", ())]
+    return next((part for part in inner if hasattr(part, "model_fields")), annotation)

@@ -1,0 +1,43 @@
+"""Section ``baseline``: what a user would take without Recsmith, tuned on valid."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from recsmith.config.base import Section
+
+
+class ItemKnn(Section):
+    neighbours: tuple[int, ...] = (20, 100, 400)
+    shrink: tuple[float, ...] = (0.0, 20.0)
+
+
+class Ease(Section):
+    l2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0)
+
+
+class Als(Section):
+    factors: tuple[int, ...] = (32, 64)
+    regularization: tuple[float, ...] = (0.1, 10.0)
+    alpha: tuple[float, ...] = (1.0, 10.0)
+    iterations: int = Field(15, ge=1)
+
+
+class LightGcn(Section):
+    """Published hyper-parameters (He et al. 2020, section 4.1.2), early-stopped."""
+
+    dimension: int = 64
+    layers: tuple[int, ...] = (3,)
+    learning_rate: float = 0.001
+    weight_decay: float = 1e-4
+    batch_size: int = 2048
+    max_epochs: int = 200
+    patience: int = 5
+    evaluate_every: int = 5
+
+
+class Baseline(Section):
+    item_knn: ItemKnn = ItemKnn()
+    ease: Ease = Ease()
+    als: Als = Als()
+    lightgcn: LightGcn = LightGcn()

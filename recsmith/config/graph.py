@@ -1,0 +1,16 @@
+"""Section ``graph``: what an edge weighs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsmith.config.base import Section
+
+
+class Graph(Section):
+    weight: Literal["binary", "raw", "max", "log"] = "binary"
+    """binary: 1; raw: as it came; max: divided by the largest; log: log(1 + weight)."""
+    event_weights: dict[str, float] = Field(default_factory=dict)
+    """Event -> factor on the weight of its edges; 1 for events that are not named."""

@@ -1,0 +1,13 @@
+"""Section ``train``: how long the winner learns."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from recsmith.config.base import Section
+
+
+class Train(Section):
+    max_epochs: int = Field(80, ge=1)
+    patience: int = Field(6, ge=1)
+    """Evaluations without a better valid metric before training stops."""

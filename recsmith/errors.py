@@ -1,0 +1,17 @@
+"""Errors that are meant for the person at the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that the user gave cannot be used; the message says what, what is allowed, and what to change.
+
+    Entry points print the message without a traceback and exit with status 1.
+    """
+
+
+def unknown(where: str, given: object, known: Iterable[str]) -> UserError:
+    """The error for a name that is not in a list, e.g. ``params.yaml: search.tuner = 'Tpe' is unknown. Known: ...``."""
+    return UserError(f"{where} = {given!r} is unknown. Known: {', '.join(sorted(known))}.")

@@ -1,0 +1,80 @@
+"""Files that are either whole or absent: written aside, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recsmith.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it takes the place of ``path``, on any error it is removed.
+
+    Works for files and folders (create either at the yielded path). Raises UserError where the disk is full or not writable.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _not_written(target, error) from error
+    try:
+        yield aside / target.name
+        _swap(aside / target.name, target)
+    except OSError as error:
+        raise _not_written(target, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(new: Path, target: Path) -> None:
+    if target.is_dir() and not target.is_symlink():
+        os.replace(target, new.parent / f"{target.name}.old")
+    os.replace(new, target)
+
+
+def _not_written(target: Path, error: OSError) -> UserError:
+    reason = error.strerror or str(error)
+    return UserError(f"{target} could not be written: {reason}. Nothing was changed; free space or permissions, then run again.")
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` (UTF-8) at once or not at all."""
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write ``value`` as JSON with sorted keys and a fixed layout, so that equal values give equal bytes."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file; UserError names the file where it is missing or not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
+
+
+def digest(value: Any) -> str:
+    """A hex name of 32 characters for a JSON-able value; equal values have equal names."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def file_hash(path: Path | str, algorithm: str = "sha256") -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, algorithm).hexdigest()

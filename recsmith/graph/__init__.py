@@ -1,0 +1,1 @@
+"""Id maps and the bipartite graph, in memory-mapped arrays."""

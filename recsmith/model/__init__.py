@@ -1,0 +1,1 @@
+"""The typed description of a candidate, and what every model answers."""

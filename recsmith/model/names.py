@@ -1,0 +1,19 @@
+"""Names that parameters, search space and engine share; each list is the one that errors show."""
+
+from __future__ import annotations
+
+OPERATORS = ("none", "lightgcn", "gcn", "sage", "gat")
+ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu")
+COMBINATIONS = ("last", "mean", "concat")
+LOSSES = ("bpr", "sampled_softmax")
+METRICS = ("precision", "recall", "f1", "hit_rate", "mrr", "map", "ndcg")
+FILTERS = ("linear", "neighbours", "ridge")
+BASELINES = ("popularity", "item_knn", "ease", "als", "lightgcn")
+
+
+def check_metric(name: str) -> str:
+    """``name`` where it reads METRIC@K; ValueError says what is allowed."""
+    metric, _, cutoff = name.partition("@")
+    if metric not in METRICS or not cutoff.isdigit() or int(cutoff) < 1:
+        raise ValueError(f"a metric reads NAME@K, as in ndcg@20, with NAME one of {', '.join(METRICS)}")
+    return name

@@ -1,0 +1,1 @@
+"""Canonical tables: names, order, preparation and splits, as Ibis expressions."""
