@@ -1,0 +1,65 @@
+"""``recsmith COMMAND``: each command imports only what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from recsmith import __version__
+from recsmith.errors import UserError
+
+COMMANDS = {
+    "fetch": "bring the data of params.yaml to data/raw (mirror, network, or the built-in demo)",
+    "init": "look at your own files and write the ingest section of params.yaml",
+    "recommend": "top-k lists from a bundle, for known users or for a history",
+    "similar": "the items most like a given one",
+    "embed": "the vectors of users and items as Parquet",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, or 1 with a plain message where something given cannot be used."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = words[0] if words and words[0] in COMMANDS else None
+    parser = _parser(name)
+    args = parser.parse_args(words)
+    if name is None:
+        parser.print_help()
+        return 2
+    try:
+        _command(name).run(args)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"recsmith {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"recsmith {name}: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) left early
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "recsmith", description="From interaction logs to the recommender that wins on them."
+    )
+    parser.add_argument("--version", action="version", version=f"recsmith {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen:
+            _command(name).arguments(command)
+    return parser
+
+
+def _command(name: str) -> ModuleType:
+    return importlib.import_module(f"recsmith.cli.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands, one module each: ``HELP``, ``arguments(parser)`` and ``run(args)``."""
