@@ -17,9 +17,10 @@ from recsmith.errors import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it takes the place of ``path``, on any error it is removed.
+    """Yield a temporary path beside ``path``; on success it takes the place of ``path``.
 
-    Works for files and folders (create either at the yielded path). Raises UserError where the disk is full or not writable.
+    Works for files and folders (create either at the yielded path). On any error the temporary path is removed and
+    ``path`` stays as it was; a full disk or a missing permission is a UserError.
     """
     target = Path(path)
     try:
@@ -44,7 +45,7 @@ def _swap(new: Path, target: Path) -> None:
 
 def _not_written(target: Path, error: OSError) -> UserError:
     reason = error.strerror or str(error)
-    return UserError(f"{target} could not be written: {reason}. Nothing was changed; free space or permissions, then run again.")
+    return UserError(f"{target} could not be written: {reason}. Nothing was changed; mend that, then run again.")
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -48,7 +48,10 @@ def read_sections(path: Path | str) -> dict[str, Any]:
 
 
 def read_section(path: Path | str, name: str, model: type[S]) -> S:
-    """Section ``name`` of the parameter file at ``path`` as ``model``; UserError names file, key, value and what is allowed."""
+    """Section ``name`` of the parameter file at ``path`` as ``model``.
+
+    UserError names file, key, value and what is allowed.
+    """
     return parse(read_sections(path).get(name) or {}, model, f"{path}: {name}")
 
 
@@ -64,7 +67,7 @@ def _line(where: str, item: Any, model: type[BaseModel]) -> str:
     place = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place} is unknown. Known: {', '.join(sorted(_keys(model, item['loc'][:-1])))}."
-    return f"{place} = {item['input']!r}: {item['msg']}."
+    return f"{place} = {item['input']!r}: {item['msg'].removeprefix('Value error, ')}."
 
 
 def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:

@@ -8,19 +8,25 @@ from recsmith.config.base import Section
 
 
 class ItemKnn(Section):
+    """Cosine neighbours of items."""
+
     neighbours: tuple[int, ...] = (20, 100, 400)
     shrink: tuple[float, ...] = (0.0, 20.0)
 
 
 class Ease(Section):
+    """Ridge regression of items on items (Steck 2019)."""
+
     l2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0)
 
 
 class Als(Section):
+    """implicit's alternating least squares (Hu, Koren, Volinsky 2008)."""
+
     factors: tuple[int, ...] = (32, 64)
     regularization: tuple[float, ...] = (0.1, 10.0)
     alpha: tuple[float, ...] = (1.0, 10.0)
-    iterations: int = Field(15, ge=1)
+    iterations: int = Field(default=15, ge=1)
 
 
 class LightGcn(Section):
@@ -37,6 +43,8 @@ class LightGcn(Section):
 
 
 class Baseline(Section):
+    """The grid of each baseline; its best on valid stands in the report."""
+
     item_knn: ItemKnn = ItemKnn()
     ease: Ease = Ease()
     als: Als = Als()

@@ -12,25 +12,27 @@ from recsmith.config.base import Section
 class Export(Section):
     """Serving form of a filter: low rank plus sparse (top-k a row)."""
 
-    rank: int = Field(256, ge=1)
-    top_k: int = Field(64, ge=0)
+    rank: int = Field(default=256, ge=1)
+    top_k: int = Field(default=64, ge=0)
 
 
 class Gate(Section):
     """What must hold, or the line fails."""
 
-    retained: float = Field(0.95, ge=0, le=1)
+    retained: float = Field(default=0.95, ge=0, le=1)
     """Share of the exact model's valid metric that the bundle keeps."""
-    ratio: float = Field(1.0, gt=0)
+    ratio: float = Field(default=1.0, gt=0)
     """fp32 export bytes / bundle's model bytes."""
 
 
 class Compress(Section):
+    """The recipes that are tried and the rule that picks one."""
+
     export: Export = Export()
     precision: tuple[Literal["float32", "float16", "int8"], ...] = ("float16", "int8")
     sparsity: tuple[float, ...] = (0.0, 0.25, 0.5)
     """Shares of vector columns and of sparse entries that are pruned."""
     pruner: Literal["L1", "L2", "FPGM"] = "L2"
-    min_retained: float = Field(0.99, ge=0, le=1)
+    min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
     gate: Gate = Gate()

@@ -8,10 +8,12 @@ from recsmith.config.base import Section
 
 
 class Evaluate(Section):
+    """Cut-offs, intervals and slices."""
+
     cutoffs: tuple[int, ...] = (5, 10, 20)
-    bootstrap: int = Field(1000, ge=100)
-    confidence: float = Field(0.95, gt=0, lt=1)
-    negatives: int = Field(1, ge=1)
+    bootstrap: int = Field(default=1000, ge=100)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    negatives: int = Field(default=1, ge=1)
     """Sampled non-pairs for each test pair in link prediction."""
     activity: tuple[int, ...] = (10, 50, 200)
     """Edges of the slices by the number of interactions that a user had before the test."""

@@ -10,6 +10,8 @@ from recsmith.config.base import Section
 
 
 class Graph(Section):
+    """How an edge's weight is made from the interaction's."""
+
     weight: Literal["binary", "raw", "max", "log"] = "binary"
     """binary: 1; raw: as it came; max: divided by the largest; log: log(1 + weight)."""
     event_weights: dict[str, float] = Field(default_factory=dict)

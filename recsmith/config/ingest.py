@@ -42,14 +42,16 @@ class Sql(Section):
 class Demo(Section):
     """The built-in marketplace with known ground truth."""
 
-    users: int = Field(600, ge=2)
-    items: int = Field(800, ge=2)
-    interactions_per_user: float = Field(40.0, gt=1)
-    dimension: int = Field(8, ge=1)
+    users: int = Field(default=600, ge=2)
+    items: int = Field(default=800, ge=2)
+    interactions_per_user: float = Field(default=40.0, gt=1)
+    dimension: int = Field(default=8, ge=1)
     seed: int = 1
 
 
 class Ingest(Section):
+    """The source and how its files are read."""
+
     source: Literal["ml-latest-small", "demo", "files", "sql"] = "ml-latest-small"
     path: str = "data/raw"
     """A file or folder; the DVC dependency of the stage. ``data/raw`` is what ``recsmith fetch`` fills."""

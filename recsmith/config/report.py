@@ -8,6 +8,8 @@ from recsmith.config.base import Section
 
 
 class Report(Section):
-    users: int = Field(10, ge=0)
+    """How many users and items the report shows."""
+
+    users: int = Field(default=10, ge=0)
     """Users shown with their history and recommendations."""
-    recommendations: int = Field(10, ge=1)
+    recommendations: int = Field(default=10, ge=1)

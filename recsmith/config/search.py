@@ -26,20 +26,22 @@ class Space(Section):
 
 
 class Search(Section):
+    """Preset, tuner, budget and the metric that crowns."""
+
     preset: Literal["small", "gnn", "filters", "tiny"] = "small"
     tuner: Literal["Random", "TPE", "Evolution"] = "TPE"
-    trials: int = Field(12, ge=1)
-    concurrency: int = Field(1, ge=1)
+    trials: int = Field(default=12, ge=1)
+    concurrency: int = Field(default=1, ge=1)
     metric: str = "ndcg@20"
     """Maximised on valid; any of precision, recall, f1, hit_rate, mrr, map, ndcg at any cut-off."""
     space: Space = Space()
-    max_epochs: int = Field(40, ge=1)
-    patience: int = Field(4, ge=1)
-    evaluate_every: int = Field(2, ge=1)
-    batch_size: int = Field(8192, ge=1)
-    trial_seconds: int = Field(900, ge=1)
+    max_epochs: int = Field(default=40, ge=1)
+    patience: int = Field(default=4, ge=1)
+    evaluate_every: int = Field(default=2, ge=1)
+    batch_size: int = Field(default=8192, ge=1)
+    trial_seconds: int = Field(default=900, ge=1)
     """A trial that takes longer is ended and counted as failed."""
-    port: int = Field(8080, ge=1024, le=65535)
+    port: int = Field(default=8080, ge=1024, le=65535)
 
     @field_validator("metric")
     @classmethod

@@ -12,15 +12,17 @@ from recsmith.config.base import Section
 class KCore(Section):
     """Smallest number of train interactions that a user and an item must have."""
 
-    users: int = Field(1, ge=1)
-    items: int = Field(1, ge=1)
+    users: int = Field(default=1, ge=1)
+    items: int = Field(default=1, ge=1)
 
 
 class Split(Section):
+    """Preparation of the interactions and the way they are parted."""
+
     method: Literal["per_user_temporal", "global_temporal", "leave_one_out", "random", "given"] = "per_user_temporal"
-    valid: float = Field(0.1, gt=0, lt=1)
+    valid: float = Field(default=0.1, gt=0, lt=1)
     """Share of interactions for valid (carved from train where the split is given)."""
-    test: float = Field(0.1, gt=0, lt=1)
+    test: float = Field(default=0.1, gt=0, lt=1)
     target_event: str | None = None
     """The event that is predicted (valid and test hold nothing else); null: any."""
     dedupe: Literal["last", "first", "sum", "max"] = "last"

@@ -8,6 +8,8 @@ from recsmith.config.base import Section
 
 
 class Train(Section):
-    max_epochs: int = Field(80, ge=1)
-    patience: int = Field(6, ge=1)
+    """Budget of the winner's training."""
+
+    max_epochs: int = Field(default=80, ge=1)
+    patience: int = Field(default=6, ge=1)
     """Evaluations without a better valid metric before training stops."""

@@ -27,6 +27,8 @@ class Checks(Section):
 
 
 class Validate(Section):
+    """Ranges and sizes that the checks compare with."""
+
     checks: Checks = Checks()
     timestamp_min: int = 315_532_800
     """1980-01-01 in UTC seconds."""
@@ -34,10 +36,10 @@ class Validate(Section):
     """2100-01-01 in UTC seconds."""
     weight_min: float | None = None
     weight_max: float | None = None
-    min_users: int = Field(2, ge=1)
-    min_items: int = Field(2, ge=1)
-    min_interactions: int = Field(10, ge=1)
-    k: int = Field(5, ge=1)
-    max_share_under_k: float = Field(0.5, ge=0, le=1)
-    max_orphan_share: float = Field(0.5, ge=0, le=1)
-    rows_shown: int = Field(10, ge=1)
+    min_users: int = Field(default=2, ge=1)
+    min_items: int = Field(default=2, ge=1)
+    min_interactions: int = Field(default=10, ge=1)
+    k: int = Field(default=5, ge=1)
+    max_share_under_k: float = Field(default=0.5, ge=0, le=1)
+    max_orphan_share: float = Field(default=0.5, ge=0, le=1)
+    rows_shown: int = Field(default=10, ge=1)

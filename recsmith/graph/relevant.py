@@ -43,7 +43,8 @@ class Relevant:
     def load(cls, folder: Path | str) -> Relevant:
         """Open memory-mapped; UserError where it cannot be read."""
         try:
-            return cls(*(np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in ("indptr", "indices", "cold")))
+            names = ("indptr", "indices", "cold")
+            return cls(*(np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in names))
         except (OSError, ValueError) as error:
             raise UserError(f"{folder} holds no pairs that can be read: {error}.") from error
 

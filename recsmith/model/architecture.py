@@ -17,19 +17,19 @@ class Gnn(Section):
     family: Literal["gnn"] = "gnn"
     operators: tuple[str, ...] = ("lightgcn", "lightgcn", "lightgcn")
     """One a layer; empty or all ``none`` is matrix factorisation."""
-    dimension: int = Field(64, ge=1)
+    dimension: int = Field(default=64, ge=1)
     activation: str = "identity"
     combination: str = "mean"
     """Over the input and the output of every layer."""
     residual: bool = False
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of message entries that are dropped while training."""
     loss: str = "bpr"
-    negatives: int = Field(1, ge=1)
+    negatives: int = Field(default=1, ge=1)
     """Sampled items for each interaction (uniform)."""
-    temperature: float = Field(1.0, gt=0)
-    learning_rate: float = Field(0.001, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
+    temperature: float = Field(default=1.0, gt=0)
+    learning_rate: float = Field(default=0.001, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
     """L2 on the id embeddings of the batch, as in He et al. 2020, equation 15."""
     head: Literal["dot", "cosine"] = "dot"
 
@@ -59,17 +59,17 @@ class Gnn(Section):
 class Filter(Section):
     """A training-free filter of the normalised item-item graph: scores = history @ P, P (I, I).
 
-    linear: ``P = D^-a R~^T R~ D^b`` with ``R~ = D_u^-1/2 R D_i^-1/2``; neighbours: cosine with shrinkage, the k nearest;
-    ridge: EASE (Steck 2019, equation 8).
+    linear: ``P = D^-a R~^T R~ D^b`` with ``R~ = D_u^-1/2 R D_i^-1/2``; neighbours: cosine with shrinkage, the k
+    nearest; ridge: EASE (Steck 2019, equation 8).
     """
 
     family: Literal["filter"] = "filter"
     kind: Literal["linear", "neighbours", "ridge"] = "linear"
-    left_exponent: float = Field(0.35, ge=-1, le=1)
-    right_exponent: float = Field(0.35, ge=-1, le=1)
-    neighbours: int = Field(100, ge=1)
-    shrink: float = Field(0.0, ge=0)
-    l2: float = Field(500.0, gt=0)
+    left_exponent: float = Field(default=0.35, ge=-1, le=1)
+    right_exponent: float = Field(default=0.35, ge=-1, le=1)
+    neighbours: int = Field(default=100, ge=1)
+    shrink: float = Field(default=0.0, ge=0)
+    l2: float = Field(default=500.0, gt=0)
 
 
 Architecture = Annotated[Gnn | Filter, Field(discriminator="family")]
