@@ -12,6 +12,10 @@ class UserError(Exception):
     """
 
 
+class SizedOut(UserError):
+    """A candidate is refused before it starts, because it would not fit into ``run.memory_mb``; the message gives the bytes."""
+
+
 def unknown(where: str, given: object, known: Iterable[str]) -> UserError:
     """The error for a name that is not in a list, e.g. ``params.yaml: search.tuner = 'Tpe' is unknown. Known: ...``."""
     return UserError(f"{where} = {given!r} is unknown. Known: {', '.join(sorted(known))}.")
