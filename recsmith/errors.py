@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class SizedOut(UserError):
-    """A candidate is refused before it starts, because it would not fit into ``run.memory_mb``; the message gives the bytes."""
+    """A candidate is refused before it starts: it would not fit into ``run.memory_mb``; the message gives the bytes."""
 
 
 def unknown(where: str, given: object, known: Iterable[str]) -> UserError:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import torch
-    from scipy import sparse
+import torch
+from scipy import sparse
 
 
 @runtime_checkable
@@ -79,6 +77,6 @@ def or_popularity(scores: torch.Tensor, empty: np.ndarray, popularity: np.ndarra
     Shapes: scores (B, I) float32, empty (B,) bool, popularity (I,) -> (B, I).
     """
     if empty.any():
-        rows = scores.new_tensor(np.flatnonzero(empty)).long()
-        scores[rows] = scores.new_tensor(np.asarray(popularity))
+        rows = torch.from_numpy(np.flatnonzero(empty)).to(scores.device)
+        scores[rows] = torch.as_tensor(np.asarray(popularity, np.float32), device=scores.device)
     return scores
