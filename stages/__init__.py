@@ -1,0 +1,1 @@
+"""One runnable module a DVC stage: read files, call recsmith, write files."""

@@ -1,0 +1,222 @@
+"""What every stage shares: parameters, threads, the side files, one writer at a time, plain errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from threadpoolctl import threadpool_limits
+
+from recsmith.config.base import Run, parse, read_sections
+from recsmith.errors import UserError, unknown
+from recsmith.files import write_json
+from stages._track import Track
+
+STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
+PARAMS = Path("params.yaml")
+DATA = Path("data")
+WORK = Path(".work")
+LOCK_SECONDS = 5.0
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass
+class Context:
+    """What a stage is given; paths are relative to the current folder, which holds ``params.yaml``."""
+
+    name: str
+    sections: Mapping[str, Any]
+    run: Run
+    track: Track
+    started: float = field(default_factory=time.perf_counter)
+    timings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def out(self) -> Path:
+        """The stage's folder of results."""
+        return DATA / self.name
+
+    @property
+    def work(self) -> Path:
+        """The stage's folder for work in progress; outlives a failure."""
+        folder = WORK / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def section(self, name: str, model: type[S]) -> S:
+        """Section ``name`` as ``model``, shown as it will be used (defaults included)."""
+        section = parse(self.sections.get(name) or {}, model, f"{PARAMS}: {name}")
+        values = section.model_dump(mode="json")
+        self.say(_yaml({name: values}).rstrip())
+        self.track.config({name: values})
+        return section
+
+    def metric(self, name: str, value: float) -> None:
+        """One number that sums the stage up; shown and mirrored to the tracker."""
+        self.say(f"{name} {value:.5g}")
+        self.track.summary({name: value})
+
+    def timing(self, name: str, value: Any) -> None:
+        """A value that varies from run to run (duration, latency, memory); goes to ``timing.json``."""
+        self.timings[name] = value
+
+    def say(self, text: str) -> None:
+        """Print at once, so that whoever watches the stage sees it live."""
+        print(text, flush=True)
+
+
+def stage(name: str, run: Callable[[Context], None]) -> None:
+    """Run one stage and exit: 0, or 1 with a plain message ``NAME: ...`` where something given cannot be used."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        _execute(name, run)
+    except UserError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt as error:
+        print(f"{name}: interrupted; run again to go on.", file=sys.stderr, flush=True)
+        sys.exit(143 if error.args else 130)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
+def _execute(name: str, run: Callable[[Context], None]) -> None:
+    sections = known_sections(read_sections(PARAMS))
+    settings = parse(sections.get("run") or {}, Run, f"{PARAMS}: run")
+    with only_writer(name), limited_threads(settings.threads):
+        context = Context(name, sections, settings, Track(name, run_id(), WORK / "wandb"))
+        context.say(_yaml({"run": settings.model_dump(mode="json")}).rstrip())
+        try:
+            with _memory() as peak:
+                run(context)
+        except BaseException:
+            context.track.finish(failed=True)
+            raise
+        context.track.finish()
+        _side_files(context, peak())
+
+
+def known_sections(sections: dict[str, Any]) -> dict[str, Any]:
+    """``sections`` where each is known; UserError names the first that is not."""
+    for name in sections:
+        if name not in ("run", *STAGES):
+            raise unknown(f"{PARAMS}: section", name, ("run", *STAGES))
+    return sections
+
+
+def run_id() -> str:
+    """The pipeline run this process belongs to: ``RECSMITH_RUN``, else one name for each ``dvc`` process, else our own."""
+    given = os.environ.get("RECSMITH_RUN")
+    if given:
+        return given
+    process = psutil.Process()
+    root = next((parent for parent in process.parents() if _is_dvc(parent)), process)
+    born = datetime.fromtimestamp(root.create_time(), UTC)
+    return f"{born:%Y%m%d-%H%M%S}-{root.pid}"
+
+
+def _is_dvc(process: psutil.Process) -> bool:
+    try:
+        return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
+    except psutil.Error:
+        return False
+
+
+@contextmanager
+def only_writer(name: str) -> Iterator[None]:
+    """Hold the stage's lock; UserError names the process that holds it (a stage outlives a killed ``dvc``)."""
+    folder = WORK / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = folder / f"{name}.pid"
+    try:
+        with FileLock(folder / f"{name}.lock", timeout=LOCK_SECONDS):
+            holder.write_text(str(os.getpid()), encoding="utf-8")
+            yield
+    except Timeout as error:
+        pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+        raise UserError(
+            f"this stage is already being run here by process {pid}. Wait for it, or end it (kill {pid}), then run again."
+        ) from error
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Hold every numeric library, loaded or yet to be loaded, and all children to ``threads``."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
+    with threadpool_limits(limits=threads):
+        yield
+
+
+@contextmanager
+def _memory() -> Iterator[Callable[[], int]]:
+    """Yield a function that answers the peak resident bytes of this process and its children, sampled."""
+    import threading
+
+    process, stop, peak = psutil.Process(), threading.Event(), [0]
+
+    def sample() -> None:
+        while not stop.wait(0.25):
+            peak[0] = max(peak[0], tree_memory(process))
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield lambda: max(peak[0], tree_memory(process))
+    finally:
+        stop.set()
+        thread.join()
+
+
+def tree_memory(process: psutil.Process) -> int:
+    """Resident bytes of a process and all that it started, now."""
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        try:
+            total += member.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+def _side_files(context: Context, peak: int) -> None:
+    """What varies: who ran it (nothing depends on it) and how long it took (only the report reads it)."""
+    run = {"run": context.track.group, "wandb": context.track.id, "flow_run": os.environ.get("RECSMITH_FLOW_RUN")}
+    timing = {
+        **context.timings,
+        "seconds": round(time.perf_counter() - context.started, 3),
+        "peak_memory_mb": round(peak / 2**20, 1),
+        "threads": context.run.threads,
+    }
+    write_json(context.out / "run.json", run)
+    write_json(context.out / "timing.json", timing)
+    context.say(f"{context.name}: done in {timing['seconds']:.1f} s, peak memory {timing['peak_memory_mb']:.0f} MB")
+
+
+def _yaml(value: Any) -> str:
+    yaml, text = YAML(), StringIO()
+    yaml.default_flow_style = None
+    yaml.width = 110
+    yaml.dump(value, text)
+    return text.getvalue()
