@@ -123,7 +123,7 @@ def known_sections(sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_id() -> str:
-    """The pipeline run this process belongs to: ``RECSMITH_RUN``, else one name for each ``dvc`` process, else our own."""
+    """The pipeline run we belong to: ``RECSMITH_RUN``, else one name for each ``dvc`` process, else our own."""
     given = os.environ.get("RECSMITH_RUN")
     if given:
         return given
@@ -153,7 +153,7 @@ def only_writer(name: str) -> Iterator[None]:
     except Timeout as error:
         pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
         raise UserError(
-            f"this stage is already being run here by process {pid}. Wait for it, or end it (kill {pid}), then run again."
+            f"this stage is being run here by process {pid} already. Wait for it or end it (kill {pid}), then run again."
         ) from error
 
 

@@ -1,4 +1,7 @@
-"""The mirror in Weights & Biases: one run for each stage execution. Files are the truth; nothing waits for a tracker."""
+"""The mirror in Weights & Biases: one run for each stage execution.
+
+Files are the truth: nothing waits for a tracker, nothing is lost without one.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +73,15 @@ class Track:
         self.folder.mkdir(parents=True, exist_ok=True)
         for variable in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_ARTIFACT_DIR"):
             os.environ.setdefault(variable, str(self.folder.resolve()))
-        wandb = _wandb()
+        wandb, where = _wandb(), mode()
         settings = wandb.Settings(
-            console="off", x_disable_stats=True, disable_code=True, disable_git=True, init_timeout=15, quiet=True
+            console="off",
+            x_disable_stats=True,
+            disable_code=True,
+            disable_git=True,
+            init_timeout=15,
+            quiet=True,
+            silent=where != "online",
         )
         return wandb.init(
             project=os.environ.get("WANDB_PROJECT", "recsmith"),
@@ -80,8 +89,8 @@ class Track:
             job_type=self.stage,
             name=f"{self.stage}-{self.group}",
             config=self._config,
-            dir=str(self.folder),
-            mode=mode(),
+            dir=str(self.folder.parent),  # W&B adds a folder ``wandb``
+            mode=where,
             settings=settings,
         )
 

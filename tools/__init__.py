@@ -1,0 +1,1 @@
+"""What the Makefile calls beside the line itself."""
