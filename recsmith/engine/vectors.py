@@ -1,0 +1,48 @@
+"""Models that are two tables of vectors: graph neural networks after propagation, matrix factorisation, popularity (rank 0)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recsmith.graph.graph import Graph
+from recsmith.model.contract import or_popularity
+
+
+def popularity(graph: Graph) -> np.ndarray:
+    """(I,) float32: how many users touched each item, whatever the event."""
+    return np.bincount(graph.binary.indices, minlength=graph.n_items).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """``score = user_vectors item_vectors^T``; users without history get popularity.
+
+    Shapes: user_vectors (U, D), item_vectors (I, D) float32 on one device; popularity (I,) float32; empty (U,) bool.
+    """
+
+    user_vectors: torch.Tensor
+    item_vectors: torch.Tensor
+    popularity: np.ndarray
+    empty: np.ndarray
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_vectors)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_vectors)
+
+    def scores(self, users: np.ndarray) -> torch.Tensor:
+        """Shapes: users (B,) int -> (B, I) float32."""
+        index = torch.as_tensor(np.asarray(users), dtype=torch.int64, device=self.user_vectors.device)
+        return or_popularity(self.user_vectors[index] @ self.item_vectors.T, self.empty[users], self.popularity)
+
+
+def vectors(user_vectors: torch.Tensor, item_vectors: torch.Tensor, graph: Graph) -> Vectors:
+    """Two tables as a model of ``graph``."""
+    empty = np.diff(graph.indptr) == 0
+    return Vectors(user_vectors.detach().float(), item_vectors.detach().float(), popularity(graph), empty)
