@@ -14,7 +14,8 @@ from recsmith.model.contract import Model
 def evaluate(model: Model, seen: Graph, relevant: Relevant, cutoffs: Iterable[int], memory_mb: int) -> dict[str, float]:
     """Every metric at every cut-off, averaged over all users with a relevant item.
 
-    Seen items are never listed; users without history are served popularity; items unknown to the catalogue count as misses.
+    Seen items are never listed; users without history are served popularity; items that the catalogue does not know
+    count as misses.
     """
     cutoffs = sorted(set(cutoffs))
     lists = top_lists(model, relevant.users, cutoffs[-1], seen, memory_mb=memory_mb)

@@ -1,7 +1,8 @@
 """Ranking metrics at every cut-off from one hit matrix (numpy only).
 
-One definition for the whole project: binary NDCG with a log2 discount and its ideal cut at min(K, relevant items); recall divides
-by all relevant items (items unknown to the catalogue included), precision by K even where fewer items are listed.
+One definition for the whole project: binary NDCG with a log2 discount and its ideal cut at min(K, relevant items);
+recall divides by all relevant items (those that the catalogue does not know included), precision by K even where fewer
+items are listed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def hits(lists: np.ndarray, users: np.ndarray, relevant: Relevant) -> np.ndarray
 def per_user(hit: np.ndarray, n_relevant: np.ndarray, cutoffs: Iterable[int]) -> dict[str, np.ndarray]:
     """Every metric at every cut-off, user by user, as ``{"ndcg@20": (n,) float64, ...}``.
 
-    Shapes: hit (n, K) bool; n_relevant (n,) int, users with none score 0. Cut-offs beyond K count the missing places as misses.
+    Shapes: hit (n, K) bool; n_relevant (n,) int, users with none score 0. Cut-offs beyond K count the missing places
+    as misses.
     """
     cutoffs = sorted(set(cutoffs))
     hit = _widened(np.asarray(hit, np.float64), max(cutoffs, default=0))

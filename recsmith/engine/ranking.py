@@ -55,7 +55,7 @@ def block_rows(n_items: int, memory_mb: int) -> int:
 
 def mask_seen(scores: torch.Tensor, seen: sparse.csr_matrix) -> torch.Tensor:
     """``scores`` (B, I) with -inf where ``seen`` (B, I) has an entry (in place)."""
-    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+    rows = np.repeat(np.arange(len(seen.indptr) - 1), np.diff(seen.indptr))
     at = torch.from_numpy(rows * scores.shape[1] + seen.indices.astype(np.int64)).to(scores.device)
     return scores.contiguous().view(-1).index_fill_(0, at, -torch.inf).view(scores.shape)
 

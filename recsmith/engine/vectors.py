@@ -1,4 +1,4 @@
-"""Models that are two tables of vectors: graph neural networks after propagation, matrix factorisation, popularity (rank 0)."""
+"""Models that are two tables of vectors: graph neural networks after propagation, matrix factorisation."""
 
 from __future__ import annotations
 
