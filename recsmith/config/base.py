@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from recsmith.errors import UserError
+from recsmith.errors import UserError, unknown
 
 
 class Section(BaseModel):
@@ -32,6 +34,17 @@ class Run(Section):
 
 
 S = TypeVar("S", bound=BaseModel)
+
+
+def one_of(names: tuple[str, ...]) -> AfterValidator:
+    """A check for ``Annotated[str, one_of(NAMES)]``; the error lists the names."""
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("unknown_name", "is unknown", {"known": list(names)})
+        return value
+
+    return AfterValidator(check)
 
 
 def read_sections(path: Path | str) -> dict[str, Any]:
@@ -67,6 +80,11 @@ def _line(where: str, item: Any, model: type[BaseModel]) -> str:
     place = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place} is unknown. Known: {', '.join(sorted(_keys(model, item['loc'][:-1])))}."
+    if item["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        return str(unknown(place, item["input"], known))
+    if item["type"] == "unknown_name":
+        return str(unknown(place, item["input"], item["ctx"]["known"]))
     return f"{place} = {item['input']!r}: {item['msg'].removeprefix('Value error, ')}."
 
 
