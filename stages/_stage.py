@@ -153,7 +153,7 @@ def only_writer(name: str) -> Iterator[None]:
     except Timeout as error:
         pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
         raise UserError(
-            f"this stage is being run here by process {pid} already. Wait for it or end it (kill {pid}), then run again."
+            f"process {pid} is running this stage here already. Wait for it or end it (kill {pid}), then run again."
         ) from error
 
 

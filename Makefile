@@ -1,0 +1,84 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3.11
+VENV := .venv
+INSTALLED := $(VENV)/.installed-$(shell git hash-object requirements.lock)
+RECSMITH_RUN ?= $(shell date -u +%Y%m%d-%H%M%S)-$(shell echo $$PPID)
+export RECSMITH_RUN
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PREFECT_HOME := $(CURDIR)/.prefect
+# What `make test` runs: everything not slow, and the short form of slow tests that have one.
+TESTS := not slow or short
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench review clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(INSTALLED) ## make .venv and install requirements.lock (only when it changed)
+
+$(VENV)/.installed-%:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+	  { echo "Recsmith is pinned for Python 3.11 and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+	    "Name one: make $(firstword $(MAKECMDGOALS) run) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing requirements.lock into $(VENV) (once; minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-* && touch $@
+
+run: $(INSTALLED) ## fetch the data, run what changed, print the results
+	@python -m recsmith fetch
+	@dvc repro
+	@python -m tools.results
+
+flow: $(INSTALLED) ## the same as a Prefect flow, one task a stage
+	@python -m recsmith fetch
+	@python -m flows.pipeline
+	@python -m tools.results
+
+test: lint types ## format, lint, types and all tests (slow ones in their short form)
+	RECSMITH_SHORT=1 python -m pytest -n $(WORKERS) --dist loadfile -m "$(TESTS)"
+
+test-slow: $(INSTALLED) ## the slow tests in full
+	python -m pytest -m slow
+
+lint: $(INSTALLED) ## ruff: format and rules
+	ruff format --check .
+	ruff check .
+
+types: $(INSTALLED) ## pyright
+	pyright
+
+format: $(INSTALLED) ## let ruff rewrite the files
+	ruff format .
+	ruff check --fix .
+
+results: $(INSTALLED) ## print the results of the last run
+	@python -m tools.results
+
+plots: $(INSTALLED) ## write dvc_plots/index.html, which opens offline
+	@python -m tools.vega
+	@dvc plots show
+
+report: $(INSTALLED) ## open the report
+	@python -m webbrowser -t "file://$(CURDIR)/data/report/report.html"
+
+readme: $(INSTALLED) ## write the results table of README.md from the metrics files
+	@python -m tools.readme
+
+deps: $(INSTALLED) ## write the code dependencies of each stage into dvc.yaml
+	@python -m tools.deps
+
+bench: $(INSTALLED) ## measure the line: time of both runs, peak memory
+	@python -m benchmarks.line
+
+review: $(INSTALLED) ## what would be committed: status, changed parameters and metrics
+	@git status --short
+	@dvc params diff --targets params.yaml
+	@dvc metrics diff
+
+clean: ## remove results and work in progress (keeps .venv and the DVC cache)
+	rm -rf data/*/ .work dvc_plots .pytest_cache .ruff_cache .hypothesis build
