@@ -1,0 +1,92 @@
+"""The one place that opens the engine and writes Parquet, so that equal tables give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from recsmith.errors import UserError
+from recsmith.files import replacing
+from recsmith.tables.columns import EVENT, INTERACTIONS, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
+
+ORDER = (USER, TIMESTAMP, ITEM, EVENT, WEIGHT, SPLIT)
+"""How interactions are ordered in every file; nulls first, strings by their UTF-8 bytes."""
+SCHEMA = pa.schema(
+    [
+        (USER, pa.string()),
+        (ITEM, pa.string()),
+        (TIMESTAMP, pa.int64()),
+        (WEIGHT, pa.float64()),
+        (EVENT, pa.string()),
+        (SPLIT, pa.string()),
+    ]
+)
+"""Types of the interactions, in the order of ``columns.INTERACTIONS``."""
+ROW_GROUP = 1_000_000
+_NUMBERS = count()
+
+
+def connect(threads: int = 2) -> Backend:
+    """A fresh in-memory DuckDB that fetches nothing from the network; close it with ``disconnect``, or use ``engine``."""
+    backend = ibis.duckdb.connect(":memory:", threads=threads, autoinstall_known_extensions=False)
+    backend.raw_sql("SET TimeZone = 'UTC'")
+    backend.raw_sql("SET enable_progress_bar = false")
+    return backend
+
+
+@contextmanager
+def engine(threads: int = 2) -> Iterator[Backend]:
+    """``connect`` that closes itself."""
+    backend = connect(threads)
+    try:
+        yield backend
+    finally:
+        backend.disconnect()
+
+
+def kept(table: ibis.Table) -> ibis.Table:
+    """``table`` computed now and held in memory until the connection closes.
+
+    Ibis's own ``cache`` drops its tables while the interpreter ends, when the connection is gone: noise after an error.
+    """
+    return table.get_backend().create_table(f"kept_{next(_NUMBERS)}", table, temp=True)
+
+
+def read(backend: Backend, path: Path | str) -> ibis.Table:
+    """The Parquet file at ``path`` as a table; UserError where it is missing or not Parquet."""
+    if not Path(path).is_file():
+        raise UserError(f"{path} does not exist; run the stage that writes it (dvc repro).")
+    try:
+        pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is not a Parquet file that can be read: {error}.") from error
+    return backend.read_parquet(str(path))
+
+
+def write(table: ibis.Table, path: Path | str, order: Iterable[str]) -> int:
+    """Write ``table`` ordered by the columns ``order`` (nulls first), whole or not at all; returns the number of rows."""
+    arrow = table.order_by([ibis.asc(table[name], nulls_first=True) for name in order]).to_pyarrow()
+    write_arrow(arrow, path)
+    return arrow.num_rows
+
+
+def write_interactions(table: ibis.Table, path: Path | str) -> int:
+    """Write canonical interactions in their order and with their types; returns the number of rows."""
+    table = table.select(*INTERACTIONS)
+    arrow = table.order_by([ibis.asc(table[name], nulls_first=True) for name in ORDER]).to_pyarrow()
+    write_arrow(arrow.cast(SCHEMA), path)
+    return arrow.num_rows
+
+
+def write_arrow(table: pa.Table, path: Path | str) -> None:
+    """Write an Arrow table with fixed settings, whole or not at all."""
+    plain = table.replace_schema_metadata(None).combine_chunks()
+    with replacing(path) as aside:
+        pq.write_table(plain, aside, compression="zstd", version="2.6", row_group_size=ROW_GROUP, store_schema=False)
