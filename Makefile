@@ -3,7 +3,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed-$(shell git hash-object requirements.lock)
-RECSMITH_RUN ?= $(shell date -u +%Y%m%d-%H%M%S)-$(shell echo $$PPID)
+ifndef RECSMITH_RUN
+RECSMITH_RUN := $(shell date -u +%Y%m%d-%H%M%S)-$(shell echo $$PPID)
+endif
 export RECSMITH_RUN
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PREFECT_HOME := $(CURDIR)/.prefect

@@ -1,0 +1,1 @@
+"""When things run: Prefect flows around ``dvc repro``; no domain logic."""
