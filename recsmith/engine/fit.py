@@ -1,0 +1,201 @@
+"""Fitting an architecture to a graph: filters in closed form, networks by Adam with early stopping on valid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from recsmith.engine.devices import repeatable, resolve
+from recsmith.engine.evaluate import evaluate
+from recsmith.engine.filters import fit_filter
+from recsmith.engine.gnn import Network
+from recsmith.engine.propagate import Adjacency
+from recsmith.engine.sampling import Batch, Sampler
+from recsmith.engine.vectors import Vectors, vectors
+from recsmith.errors import UserError
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
+from recsmith.losses import loss
+from recsmith.model.architecture import Filter, Gnn, describe
+from recsmith.model.contract import Model
+
+OnEpoch = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a candidate is fitted; equal settings, graph and threads give equal bytes on a CPU."""
+
+    seed: int = 7
+    device: str = "auto"
+    threads: int = 2
+    memory_mb: int = 2000
+    max_epochs: int = 80
+    patience: int = 6
+    """Evaluations without a better valid metric before training stops."""
+    evaluate_every: int = 2
+    batch_size: int = 8192
+    metric: str = "ndcg@20"
+    epochs: int | None = None
+    """Train exactly so many epochs and keep the last, instead of stopping early."""
+
+
+@dataclass
+class Fitted:
+    """A fitted candidate."""
+
+    model: Model
+    architecture: Gnn | Filter
+    epochs: int
+    """The epoch that was kept; 0 for filters."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """A row an epoch: ``epoch``, ``loss``, and the metric where it was evaluated."""
+
+
+def fit(
+    architecture: Gnn | Filter,
+    graph: Graph,
+    settings: FitSettings,
+    valid: Relevant | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Fitted:
+    """Fit ``architecture`` to ``graph``.
+
+    A network is evaluated after the first epoch and after every ``evaluate_every``-th; the best of these is kept (the
+    first of equals), so a longer run repeats a shorter one exactly and is never worse. Raises UserError where there is nothing to learn
+    from, nothing to stop by, or where the loss is no longer a number.
+    """
+    if graph.n_edges == 0:
+        raise UserError("The graph has no edges: there is nothing to learn from.")
+    if isinstance(architecture, Filter):
+        return Fitted(fit_filter(architecture, graph), architecture, 0)
+    device = resolve(settings.device)
+    with repeatable(settings.seed, settings.threads, device):
+        training = _Training(architecture, graph, settings, device)
+        if settings.epochs is not None:
+            return training.fixed(settings.epochs, on_epoch or _quiet)
+        if valid is None or not len(valid.users):
+            raise UserError(
+                "Early stopping needs valid pairs and there are none; give a number of epochs or more data."
+            )
+        return training.stopped(valid, on_epoch or _quiet)
+
+
+class _Training:
+    """The state of one training run."""
+
+    def __init__(self, architecture: Gnn, graph: Graph, settings: FitSettings, device: torch.device) -> None:
+        self.architecture, self.graph, self.settings = architecture, graph, settings
+        self.adjacency = Adjacency(graph, device)
+        self.network = Network(architecture, self.adjacency.n_nodes).to(device)
+        self.sampler = Sampler(graph, architecture.negatives, settings.batch_size, settings.seed, device)
+        self.loss = loss(architecture.loss)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=architecture.learning_rate, fused=True)
+        self.steps = 0
+        self.history: list[dict[str, Any]] = []
+
+    def fixed(self, epochs: int, on_epoch: OnEpoch) -> Fitted:
+        """Exactly ``epochs`` epochs."""
+        for _ in range(epochs):
+            on_epoch(self._epoch())
+        return Fitted(self.vectors(), self.architecture, epochs, self.history)
+
+    def stopped(self, valid: Relevant, on_epoch: OnEpoch) -> Fitted:
+        """Until the metric has not improved for ``patience`` evaluations; the best vectors are kept."""
+        metric, best, since = self.settings.metric, Fitted(self.vectors(), self.architecture, 0, self.history), 0
+        highest = -math.inf
+        for epoch in range(1, last_epoch(self.settings) + 1):
+            row = self._epoch()
+            if is_evaluated(epoch, self.settings):
+                model, since = self.vectors(), since + 1
+                row[metric] = self._evaluate(model, valid)
+                if row[metric] > highest:
+                    highest, best, since = row[metric], Fitted(model, self.architecture, epoch, self.history), 0
+            on_epoch(row)
+            if since >= self.settings.patience:
+                break
+        return best
+
+    def _evaluate(self, model: Model, valid: Relevant) -> float:
+        metric = self.settings.metric
+        cutoff = int(metric.partition("@")[2])
+        return evaluate(model, self.graph, valid, [cutoff], self.settings.memory_mb)[metric]
+
+    def _epoch(self) -> dict[str, Any]:
+        self.network.train()
+        total = sum(self._step(batch) * batch.size for batch in self.sampler.epoch())
+        self.history.append({"epoch": len(self.history) + 1, "loss": total / len(self.sampler.users)})
+        return self.history[-1]
+
+    def _step(self, batch: Batch) -> float:
+        self.steps += 1
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self._objective(self.network(self.adjacency), batch)
+        number = value.item()
+        if not math.isfinite(number):
+            raise _diverged(self.steps, number, self.architecture)
+        value.backward()
+        self.optimizer.step()
+        return number
+
+    def _objective(self, vectors: torch.Tensor, batch: Batch) -> torch.Tensor:
+        rows = batch.rows(self.adjacency.n_users)
+        positive, negative = scores(vectors.index_select(0, rows), batch)
+        ranking = self.loss(positive / self.architecture.temperature, negative / self.architecture.temperature)
+        if not self.architecture.weight_decay:
+            return ranking
+        return ranking + self.architecture.weight_decay * l2(self.network.embeddings.index_select(0, rows), batch.size)
+
+    def vectors(self) -> Vectors:
+        """The vectors as they are now, on the CPU."""
+        self.network.eval()
+        with torch.no_grad():
+            nodes = self.network(self.adjacency).cpu()
+        if not torch.isfinite(nodes).all():
+            raise _diverged(self.steps, math.nan, self.architecture)
+        return vectors(nodes[: self.graph.n_users].clone(), nodes[self.graph.n_users :].clone(), self.graph)
+
+
+def scores(vectors: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores of the batch's pairs and of their negatives (-inf where a negative is one of the user's own items).
+
+    Shapes: vectors (3 G n, D): users, items, negatives -> (B,), (B, n).
+    """
+    groups, n = batch.negatives.shape
+    users, items, negatives = vectors.view(3, groups, n, -1)
+    positive = (users * items).sum(-1).view(-1)
+    negative = (users @ negatives.transpose(1, 2)).masked_fill(batch.own, -torch.inf).view(-1, n)
+    return positive[: batch.size], negative[: batch.size]
+
+
+def l2(embeddings: torch.Tensor, size: int) -> torch.Tensor:
+    """Half the squared length of the batch's id embeddings, for each pair (He et al. 2020, equation 15).
+
+    Shapes: embeddings (rows, D) -> ().
+    """
+    return embeddings.square().sum() / (2 * size)
+
+
+def last_epoch(settings: FitSettings) -> int:
+    """The last epoch that is evaluated within ``max_epochs``; later ones could not be chosen."""
+    return max(1, settings.max_epochs // settings.evaluate_every * settings.evaluate_every)
+
+
+def is_evaluated(epoch: int, settings: FitSettings) -> bool:
+    """Whether the metric is measured after ``epoch``: after the first and every ``evaluate_every``-th."""
+    return epoch == 1 or epoch % settings.evaluate_every == 0
+
+
+def _diverged(step: int, value: float, architecture: Gnn) -> UserError:
+    return UserError(
+        f"Training diverged: the loss is {value} at step {step} with learning_rate = {architecture.learning_rate:g} "
+        f"({describe(architecture)}). Take smaller values in params.yaml: search.space.learning_rate."
+    )
+
+
+def _quiet(row: dict[str, Any]) -> None:
+    """For callers that do not listen."""

@@ -1,0 +1,139 @@
+"""Sparse times dense over CSR with int32 indices, differentiable through a stored transpose.
+
+The product is torch's ``embedding_bag`` with a weight for each edge: rows are gathered and summed in the order of the
+matrix, so the bytes do not depend on the number of threads. On two cores it takes a quarter of the time of torch's own
+CSR product (MKL) and a thirtieth of ``index_add`` (``benchmarks/products.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from recsmith.graph.graph import Graph
+
+
+@dataclass(frozen=True)
+class Csr:
+    """One direction of a sparse matrix on a device.
+
+    Shapes: indptr (rows + 1,) int32, indices (nnz,) int32, values (nnz,) float32.
+    """
+
+    indptr: torch.Tensor
+    indices: torch.Tensor
+    values: torch.Tensor
+
+    def times(self, dense: torch.Tensor) -> torch.Tensor:
+        """The product without gradient; empty rows give zeros.
+
+        Shapes: dense (columns, D) -> (rows, D).
+        """
+        if not len(self.indices):
+            return dense.new_zeros(len(self.indptr) - 1, dense.shape[1])
+        values = self.values.to(dense.dtype)
+        return torch.embedding_bag(
+            dense.contiguous(), self.indices, self.indptr, per_sample_weights=values, include_last_offset=True
+        )[0]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A constant sparse matrix that can stand in a differentiable product."""
+
+    forward: Csr
+    transpose: Csr
+
+    def __matmul__(self, dense: torch.Tensor) -> torch.Tensor:
+        """Shapes: (rows, columns) @ (columns, D) -> (rows, D)."""
+        return _Multiply.apply(dense, self)  # pyright: ignore[reportReturnType]
+
+
+class _Multiply(torch.autograd.Function):
+    """``Y = A X`` with ``dX = A^T dY``."""
+
+    @staticmethod
+    def forward(ctx: Any, dense: torch.Tensor, product: Product) -> torch.Tensor:
+        ctx.transpose = product.transpose
+        return product.forward.times(dense)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return ctx.transpose.times(grads[0]), None
+
+
+def product(matrix: sparse.csr_matrix, device: torch.device | str = "cpu") -> Product:
+    """Put a SciPy matrix and its transpose on ``device``; a symmetric one is stored once."""
+    transpose = matrix.T.tocsr()
+    forward = csr(matrix, device)
+    if matrix.shape == transpose.shape and (matrix != transpose).nnz == 0:
+        return Product(forward, forward)
+    return Product(forward, csr(transpose, device))
+
+
+def csr(matrix: sparse.csr_matrix, device: torch.device | str) -> Csr:
+    """Put a SciPy matrix on ``device``."""
+    matrix = matrix.tocsr()
+    matrix.sort_indices()
+    return Csr(
+        torch.from_numpy(matrix.indptr.astype(np.int32)).to(device),
+        torch.from_numpy(matrix.indices.astype(np.int32)).to(device),
+        torch.from_numpy(matrix.data.astype(np.float32)).to(device),
+    )
+
+
+class Adjacency:
+    """The bipartite graph as one of N = U + I nodes, users first; each form is made when it is first asked for.
+
+    Nodes without an edge have an empty row in every form but ``with_self``.
+    """
+
+    def __init__(self, graph: Graph, device: torch.device | str = "cpu") -> None:
+        self.n_users, self.n_items = graph.n_users, graph.n_items
+        self.device = torch.device(device)
+        weights = graph.weighted.astype(np.float64)
+        self._matrix = sparse.csr_matrix(sparse.bmat([[None, weights], [weights.T, None]], format="csr"))
+
+    @property
+    def n_nodes(self) -> int:
+        return self.n_users + self.n_items
+
+    @cached_property
+    def symmetric(self) -> Product:
+        """``D^-1/2 A D^-1/2`` (N, N)."""
+        return product(normalised(self._matrix, 0.5, 0.5), self.device)
+
+    @cached_property
+    def mean(self) -> Product:
+        """``D^-1 A`` (N, N): the weighted mean of the neighbours."""
+        return product(normalised(self._matrix, 1.0, 0.0), self.device)
+
+    @cached_property
+    def with_self(self) -> Product:
+        """``D^-1/2 (A + 1) D^-1/2`` (N, N), degrees counted with the loop."""
+        loops = sparse.identity(self.n_nodes, format="csr")
+        return product(normalised(sparse.csr_matrix(self._matrix + loops), 0.5, 0.5), self.device)
+
+    @cached_property
+    def edges(self) -> torch.Tensor:
+        """Source and target of every message, a loop at each node included, ordered by (target, source).
+
+        Shapes: (2, 2E + N) int64.
+        """
+        matrix = sparse.csr_matrix(self._matrix + sparse.identity(self.n_nodes, format="csr")).tocoo()
+        order = np.lexsort((matrix.col, matrix.row))
+        pairs = np.stack([matrix.col[order], matrix.row[order]]).astype(np.int64)
+        return torch.from_numpy(pairs).to(self.device)
+
+
+def normalised(matrix: sparse.csr_matrix, left: float, right: float) -> sparse.csr_matrix:
+    """``D^-left A D^-right`` with D the row sums; rows that sum to zero or less are zero."""
+    degree = np.asarray(matrix.sum(1)).ravel()
+    safe = np.where(degree > 0, degree, 1.0)
+    scale_left, scale_right = (np.where(degree > 0, safe**-exponent, 0.0) for exponent in (left, right))
+    return sparse.csr_matrix(sparse.diags(scale_left) @ matrix @ sparse.diags(scale_right))
