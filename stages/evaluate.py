@@ -1,0 +1,105 @@
+"""Stage ``evaluate``: how good it is, really. The only stage that opens the sealed test."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+from recsmith.engine.store import load_model
+
+from recsmith.baselines import refit
+from recsmith.config.evaluate import Evaluate
+from recsmith.config.search import Search
+from recsmith.engine.fit import FitSettings
+from recsmith.evaluation.answers import BundleAnswers
+from recsmith.evaluation.contest import Contest, baseline_entry, one_each
+from recsmith.evaluation.judge import Entry, headline_metrics, judge
+from recsmith.evaluation.latency import latency
+from recsmith.evaluation.truth import pair_counts, relevant_pairs
+from recsmith.evaluation.write import write_results
+from recsmith.files import file_hash, read_json
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
+from recsmith.model.architecture import describe
+from recsmith.model.record import cutoffs_with, read_records
+from recsmith.serving.bundle import load
+from stages._stage import DATA, Context, stage
+
+CALLS = 200
+
+
+def run(context: Context) -> None:
+    """Every model ranks for every user of the test; write metrics, per-user values and slices."""
+    settings, metric = context.section("evaluate", Evaluate), context.section("search", Search).metric
+    users = pq.read_table(DATA / "graph/users.parquet")["user_id"].combine_chunks()
+    items = pq.read_table(DATA / "graph/items.parquet")["item_id"].combine_chunks()
+    contest = Contest(
+        fit=Graph.load(DATA / "graph/fit"),
+        valid=Relevant.load(DATA / "graph/valid"),
+        refit=Graph.load(DATA / "graph/refit"),
+        relevant=relevant_pairs(pq.read_table(DATA / "split/test.parquet"), users, items),
+        cutoffs=cutoffs_with(metric, settings.cutoffs),
+        settings=settings,
+        seed=context.run.seed,
+        memory_mb=context.run.memory_mb,
+    )
+    bundle = BundleAnswers(load(DATA / "compress/bundle"), users.to_pylist(), items.to_pylist(), context.run.memory_mb)
+    entries = [*_winners(contest, bundle), *_baselines(context, contest)]
+    verdict = judge(entries, contest.relevant, contest.refit, contest.cutoffs, settings, metric, context.run.seed)
+    document = {
+        "split": _split(contest),
+        "users": len(contest.relevant.users),
+        "models": verdict.models,
+        "paired": verdict.paired,
+        "oracle": None,
+    }
+    write_results(context.out, document, verdict, contest.relevant, contest.refit, bundle.user_ids)
+    asked = [bundle.user_ids[user] for user in contest.relevant.users[:CALLS]]
+    context.timing("bundle_query", latency(lambda user: bundle.bundle.recommend([user], max(contest.cutoffs)), asked))
+    context.timing("ranking_ms", contest.ranking_ms)
+    for name in headline_metrics(contest.cutoffs, metric):
+        context.metric(name, verdict.models["full"]["test"][name])
+
+
+def _winners(contest: Contest, bundle: BundleAnswers) -> list[Entry]:
+    """The searched model and its compressed form."""
+    final = load_model(DATA / "train/final", contest.refit)
+    candidate = load_model(DATA / "train/candidate", contest.fit)
+    family, text = final.architecture.family, describe(final.architecture)
+    full = contest.exact(
+        Entry("full", family, text, read_json(DATA / "train/metrics.json")), final.model, candidate.model
+    )
+    choice = read_json(DATA / "compress/choice.json")
+    threshold = (full.link or {})["threshold"]
+    return [full, contest.served(Entry("bundle", family, text, choice["metrics"]), bundle, threshold)]
+
+
+def _baselines(context: Context, contest: Contest) -> list[Entry]:
+    """Every baseline, fitted again on all that came before the test."""
+    settings = FitSettings(
+        seed=context.run.seed, device=context.run.device, threads=context.run.threads, memory_mb=context.run.memory_mb
+    )
+    entries = []
+    for record in one_each(read_records(DATA / "baseline/records.json")):
+        entry = baseline_entry(record)
+        if entry.note is None:
+            earlier, later = (refit(record, graph, settings) for graph in (contest.fit, contest.refit))
+            entry = contest.exact(entry, later, earlier)
+        context.say(f"{entry.name}: {entry.note or entry.architecture}")
+        entries.append(entry)
+    return entries
+
+
+def _split(contest: Contest) -> dict[str, object]:
+    """What was tested on: the split's method, the md5 of its files, its counts."""
+    audit = read_json(DATA / "split/audit.json")
+    return {
+        "method": audit["method"],
+        "md5": {name: file_hash(DATA / f"split/{name}.parquet", "md5") for name in ("train", "valid", "test")},
+        "users": contest.refit.n_users,
+        "items": contest.refit.n_items,
+        "interactions_before_test": contest.refit.n_edges,
+        **pair_counts(contest.relevant, contest.refit.indptr[1:] - contest.refit.indptr[:-1]),
+    }
+
+
+if __name__ == "__main__":
+    stage("evaluate", run)
