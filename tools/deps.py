@@ -24,14 +24,19 @@ FIRST_PARTY = ("recsmith", "stages")
 def code(stage: str, root: Path = ROOT) -> list[str]:
     """Files and whole rooms that ``stages/STAGE.py`` imports, itself included; paths from ``root``, sorted."""
     files = _reached(root, root / "stages" / f"{stage}.py")
-    rooms = {folder for folder in {file.parent for file in files} if folder.parent == root / "recsmith"}
-    whole = {room for room in rooms if set(room.glob("*.py")) <= files and not _sub_packages(room)}
-    kept = {file.parent if file.parent in whole else file for file in files}
+    kept = [path for top in FIRST_PARTY for path in _collapsed(root / top, files)]
     return sorted(path.relative_to(root).as_posix() for path in kept)
 
 
-def _sub_packages(room: Path) -> bool:
-    return any(room.glob("*/__init__.py"))
+def _collapsed(folder: Path, files: set[Path]) -> Iterator[Path]:
+    """``files`` inside ``folder``, with one entry for each room below it that is reached as a whole."""
+    yield from (path for path in folder.glob("*.py") if path in files)
+    for room in (path for path in folder.iterdir() if path.is_dir()):
+        inside = set(room.rglob("*.py"))
+        if inside and inside <= files:
+            yield room
+        else:
+            yield from _collapsed(room, files)
 
 
 def _reached(root: Path, start: Path) -> set[Path]:

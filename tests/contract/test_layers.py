@@ -1,0 +1,71 @@
+"""Arrows go one way, and each heavy package has one room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.deps import ROOT, modules
+
+SOURCES = sorted(path for room in ("recsmith", "stages", "flows") for path in (ROOT / room).rglob("*.py"))
+ROOMS = {
+    "prefect": ("flows/",),
+    "nni": ("recsmith/search/", "recsmith/compress/"),
+    "great_expectations": ("recsmith/validation/",),
+    "wandb": ("stages/_track.py",),
+    "dvc": (),
+    "torch_geometric": ("recsmith/operators/",),
+    "altair": ("recsmith/report/",),
+}
+
+
+def imported(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in modules(path)}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_a_package_is_imported_in_its_room_only(package: str) -> None:
+    users = [path.relative_to(ROOT).as_posix() for path in SOURCES if package in imported(path)]
+    assert [user for user in users if not user.startswith(ROOMS[package] or "nowhere")] == []
+
+
+def test_the_library_knows_neither_stages_nor_flows() -> None:
+    above = {"stages", "flows", "tools", "benchmarks"}
+    assert [path for path in SOURCES if "recsmith" in path.parts and above & imported(path)] == []
+
+
+def test_stages_know_no_flow_and_flows_know_no_stage() -> None:
+    assert [path for path in (ROOT / "stages").glob("*.py") if "flows" in imported(path)] == []
+    assert [path for path in (ROOT / "flows").rglob("*.py") if {"stages", "recsmith"} & imported(path)] == []
+
+
+def test_no_stage_imports_another() -> None:
+    shared = {"stages", "stages._stage", "stages._track"}
+    for path in (ROOT / "stages").glob("*.py"):
+        assert {name for name in _first_party(path) if not _in(name, shared)} == set(), path.name
+
+
+def _first_party(path: Path) -> Iterator[str]:
+    return (name for name in modules(path) if name.split(".")[0] == "stages")
+
+
+def _in(name: str, allowed: set[str]) -> bool:
+    return name in allowed or name.rpartition(".")[0] in allowed - {"stages"}
+
+
+def test_the_library_holds_no_path_of_the_line() -> None:
+    for path in SOURCES:
+        if "recsmith" in path.parts and "cli" not in path.parts and "config" not in path.parts:
+            assert '"data/' not in path.read_text(encoding="utf-8"), path
+
+
+def test_serving_needs_numpy_alone() -> None:
+    heavy = {"torch", "scipy", "pandas", "safetensors", "pydantic", "ibis", "polars", "sklearn"}
+    for path in (ROOT / "recsmith" / "serving").glob("*.py"):
+        assert heavy & imported(path) == set(), path.name
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert set(modules(ROOT / "recsmith" / "__init__.py")) <= {"__future__", "__future__.annotations"}

@@ -1,0 +1,86 @@
+"""dvc.yaml, the stages, the parameters and the flow say the same thing."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows.pipeline import STAGES as FLOW_STAGES
+from flows.pipeline import Stage
+from recsmith.config.base import read_sections
+from stages._stage import STAGES
+from tools.deps import ROOT, code, is_code
+
+PIPELINE: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def outs(stage: str) -> list[str]:
+    listed = [out for kind in ("outs", "metrics", "plots") for out in PIPELINE[stage].get(kind, [])]
+    return [next(iter(out)) if isinstance(out, dict) else out for out in listed]
+
+
+def literals(stage: str) -> list[ast.Call]:
+    tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def first_argument(call: ast.Call) -> str | None:
+    argument = call.args[0] if call.args else None
+    return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
+
+
+def test_a_stage_has_one_name_in_all_places() -> None:
+    assert tuple(PIPELINE) == STAGES == FLOW_STAGES == get_args(Stage)
+    assert tuple(read_sections(ROOT / "params.yaml")) == ("run", *STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_module_command_section_and_folder_have_the_name_of_the_stage(stage: str) -> None:
+    assert PIPELINE[stage]["cmd"] == f"python -m stages.{stage}"
+    assert (ROOT / "recsmith" / "config" / f"{stage}.py").is_file()
+    names = [first_argument(call) for call in literals(stage) if getattr(call.func, "id", "") == "stage"]
+    assert names == [stage]
+    assert all(out.startswith(f"data/{stage}/") for out in outs(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_cover_every_first_party_module_that_a_stage_imports(stage: str) -> None:
+    listed = [dep for dep in PIPELINE[stage]["deps"] if is_code(dep)]
+    assert listed == code(stage), "run `make deps`"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_the_sections_that_a_stage_reads(stage: str) -> None:
+    calls = [call for call in literals(stage) if getattr(call.func, "attr", "") == "section"]
+    assert set(PIPELINE[stage]["params"]) == {"run", *map(first_argument, calls)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_writes_its_two_side_files_and_nothing_but_the_report_reads_them(stage: str) -> None:
+    assert {f"data/{stage}/run.json", f"data/{stage}/timing.json"} <= set(outs(stage))
+    side = [dep for dep in PIPELINE[stage]["deps"] if Path(dep).name in ("run.json", "timing.json")]
+    assert all(stage == "report" and dep.endswith("timing.json") for dep in side)
+
+
+def test_only_evaluate_opens_the_sealed_test() -> None:
+    sealed = ("data/split/test.parquet", "data/split", "data")
+    assert [name for name in STAGES if set(sealed) & set(PIPELINE[name]["deps"])] == ["evaluate"]
+    naming = {
+        path.stem for path in (ROOT / "stages").glob("*.py") if "test.parquet" in path.read_text(encoding="utf-8")
+    }
+    assert naming <= {"split", "evaluate"}
+
+
+def test_the_source_itself_is_a_dependency() -> None:
+    assert "${ingest.path}" in PIPELINE["ingest"]["deps"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_data_dependency_is_an_out_of_an_earlier_stage(stage: str) -> None:
+    earlier = [out for name in STAGES[: STAGES.index(stage)] for out in outs(name)]
+    wanted = [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("data/")]
+    assert [dep for dep in wanted if dep not in earlier] == []
