@@ -54,9 +54,12 @@ def from_pairs(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int)
 
     Shapes: users, items (P,) int; cold items of one user must have different numbers to count apart.
     """
-    pairs = np.unique(np.stack([np.asarray(users, np.int64), np.asarray(items, np.int64)], 1), axis=0)
-    known = (pairs[:, 1] >= 0) & (pairs[:, 1] < n_items)
-    warm = pairs[known]
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(warm[:, 0], minlength=n_users)))).astype(np.int64)
-    cold = np.bincount(pairs[~known, 0], minlength=n_users).astype(np.int32)
-    return Relevant(indptr, warm[:, 1].astype(np.int32), cold)
+    users, items = np.asarray(users, np.int64), np.asarray(items, np.int64)
+    low = items.min(initial=0)
+    span = items.max(initial=0) - low + 1
+    keys = np.unique(users * span + (items - low))
+    user, item = keys // span, keys % span + low
+    known = (item >= 0) & (item < n_items)
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(user[known], minlength=n_users)))).astype(np.int64)
+    cold = np.bincount(user[~known], minlength=n_users).astype(np.int32)
+    return Relevant(indptr, item[known].astype(np.int32), cold)

@@ -69,7 +69,7 @@ def _shared(parts: Parts) -> dict[str, int]:
 
 
 def _future(parts: Parts, method: str, carved: str) -> dict[str, int]:
-    """Rows later than what they must not know: of everybody (global) or of the same user; only what the method promises."""
+    """Rows later than what they must not know (of everybody or of the same user), where the method promises none."""
     checked = [("train", "valid")] if carved in TEMPORAL else []
     checked += [("train", "test"), ("valid", "test")] if method in TEMPORAL else []
     rule = _from_cut_on if method == "global_temporal" else _after_users_first

@@ -34,7 +34,7 @@ _NUMBERS = count()
 
 
 def connect(threads: int = 2) -> Backend:
-    """A fresh in-memory DuckDB that fetches nothing from the network; close it with ``disconnect``, or use ``engine``."""
+    """A fresh in-memory DuckDB that fetches nothing from the network; ``engine`` is the one that closes itself."""
     backend = ibis.duckdb.connect(":memory:", threads=threads, autoinstall_known_extensions=False)
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar = false")
@@ -71,7 +71,7 @@ def read(backend: Backend, path: Path | str) -> ibis.Table:
 
 
 def write(table: ibis.Table, path: Path | str, order: Iterable[str]) -> int:
-    """Write ``table`` ordered by the columns ``order`` (nulls first), whole or not at all; returns the number of rows."""
+    """Write ``table`` ordered by the columns ``order`` (nulls first), whole or not at all; returns its rows."""
     arrow = table.order_by([ibis.asc(table[name], nulls_first=True) for name in order]).to_pyarrow()
     write_arrow(arrow, path)
     return arrow.num_rows

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
+from ibis import _
 
 from recsmith.config.split import KCore, Split
 from recsmith.errors import UserError
@@ -29,7 +30,7 @@ def prepare(rows: ibis.Table, params: Split, *, keep_split: bool) -> Prepared:
     ``keep_split`` keeps the source's split (rows of two splits are then no duplicates of each other). Raises UserError
     where ``min_weight`` meets rows without a weight, and where nothing is left.
     """
-    rows = rows.mutate(**{EVENT: rows[EVENT].fill_null(DEFAULT_EVENT)})
+    rows = rows.mutate(**{EVENT: _[EVENT].fill_null(DEFAULT_EVENT)})
     if not keep_split:
         rows = rows.mutate(**{SPLIT: ibis.null("string")})
     steps = {"read": rows, "null_ids": kept(rows.filter(rows[USER].notnull(), rows[ITEM].notnull()))}
@@ -54,28 +55,28 @@ def dedupe(rows: ibis.Table, keep: str) -> ibis.Table:
         ranked = rows.mutate(_rank=ibis.row_number().over(group_by=keys, order_by=order))
         return ranked.filter(ranked["_rank"] == 0).drop("_rank")
     # Added in a fixed order: floating-point sums depend on it.
-    weights = rows[WEIGHT].fill_null(1.0)
-    joined = weights.collect(order_by=weights).sums() if keep == "sum" else rows[WEIGHT].max()
-    return rows.group_by(keys).agg(**{TIMESTAMP: rows[TIMESTAMP].max(), WEIGHT: joined})
+    rows = rows.mutate(**{WEIGHT: _[WEIGHT].fill_null(1.0)}) if keep == "sum" else rows
+    joined = _[WEIGHT].collect(order_by=_[WEIGHT]).sums() if keep == "sum" else _[WEIGHT].max()
+    return rows.group_by(keys).agg(**{TIMESTAMP: _[TIMESTAMP].max(), WEIGHT: joined})
 
 
 def heavy_enough(rows: ibis.Table, min_weight: float | None) -> ibis.Table:
     """Rows with a weight of at least ``min_weight``; UserError where rows have none to compare."""
     if min_weight is None:
         return rows
-    unknown = count(rows.filter(rows[WEIGHT].isnull() | rows[WEIGHT].isnan()))
+    unknown = count(rows.filter(_[WEIGHT].isnull() | _[WEIGHT].isnan()))
     if unknown:
         raise UserError(
             f"params.yaml: split.min_weight = {min_weight:g} needs a weight on every interaction, but {unknown:,} of "
             f"{count(rows):,} rows have none. Give every row a weight, or set split.min_weight: null."
         )
-    return rows.filter(rows[WEIGHT] >= min_weight)
+    return rows.filter(_[WEIGHT] >= min_weight)
 
 
 def k_core(train: ibis.Table, core: KCore) -> tuple[ibis.Table, int]:
     """The largest part of ``train`` where every user has ``core.users`` items and every item ``core.items`` users.
 
-    Counted are distinct pairs, whatever the number of events. Returns the rows and the number of rounds that removed some.
+    Counted are distinct pairs, whatever the number of events. Returns the rows and how many rounds removed some.
     """
     if core.users <= 1 and core.items <= 1:
         return train, 0
@@ -93,7 +94,7 @@ def _often(pairs: ibis.Table, column: str, least: int) -> ibis.Table:
     if least <= 1:
         return pairs
     counted = pairs.mutate(_n=pairs.count().over(group_by=column))
-    return counted.filter(counted["_n"] >= least).drop("_n")
+    return counted.filter(_["_n"] >= least).drop("_n")
 
 
 def people(tables: Sequence[ibis.Table]) -> ibis.Table:
@@ -117,7 +118,7 @@ def _differences(sizes: dict[str, int]) -> dict[str, int]:
 
 
 def _all_gone(sizes: dict[str, int], params: Split) -> str:
-    steps = f"{sizes['read']:,} interactions read, {sizes['null_ids']:,} with ids, {sizes['duplicates']:,} without duplicates"
+    steps = f"{sizes['read']:,} interactions read, {sizes['null_ids']:,} with ids"
     if params.min_weight is not None:
         steps += f", {sizes['below_min_weight']:,} with a weight of at least {params.min_weight:g}"
     return (

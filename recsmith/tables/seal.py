@@ -31,8 +31,8 @@ class Cored:
 def split_files(backend: Backend, ingest: Path | str, out: Path | str, params: Split, seed: int) -> dict[str, Any]:
     """Split ``ingest``/interactions.parquet into ``out``; returns the audit that was written there too.
 
-    Writes train, valid, test and people (parquet) and audit.json. Raises UserError where the data cannot be split as asked
-    or a proof of the audit fails.
+    Writes train, valid, test and people (parquet) and audit.json. Raises UserError where the data cannot be split as
+    asked or a proof of the audit fails.
     """
     ingest, out = Path(ingest), Path(out)
     raw = read(backend, ingest / "interactions.parquet")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ibis
+from ibis import _
 
 from recsmith.config.split import Split
 from recsmith.errors import UserError
@@ -33,8 +35,8 @@ class Sealed:
 def split(rows: ibis.Table, params: Split, seed: int) -> Sealed:
     """Split prepared interactions; ``seed`` is used by random parts only.
 
-    Raises UserError where the method cannot work on these rows (no timestamps, no given split, no target event) or leaves
-    a split empty.
+    Raises UserError where the method cannot work on these rows (no timestamps, no given split, no target event) or
+    leaves a split empty.
     """
     check(rows, params)
     labelled = kept(assign(rows, params, seed))
@@ -64,53 +66,54 @@ def assign(rows: ibis.Table, params: Split, seed: int) -> ibis.Table:
 
 def mark_candidates(rows: ibis.Table, target: str | None) -> ibis.Table:
     """Add ``candidate``: true for the last row of the target event of each pair, at most one a pair."""
-    is_target = rows[EVENT] == target if target is not None else ibis.literal(True)
-    rows = rows.mutate(_target=is_target)
+    rows = rows.mutate(_target=_[EVENT] == target if target is not None else ibis.literal(True))
     order = [ibis.desc(rows[name], nulls_first=False) for name in (TIMESTAMP, EVENT, WEIGHT, SPLIT)]
-    rank = ibis.row_number().over(group_by=[*PAIR, "_target"], order_by=order)
-    return rows.mutate(candidate=rows["_target"] & (rank == 0)).drop("_target")
+    rows = rows.mutate(_rank=ibis.row_number().over(group_by=[*PAIR, "_target"], order_by=order))
+    return rows.mutate(candidate=_["_target"] & (_["_rank"] == 0)).drop("_target", "_rank")
 
 
-def last_of_each_user(rows: ibis.Table, valid: float | None, test: float | None) -> ibis.Value:
+def last_of_each_user(rows: ibis.Table, valid: float | None, test: float | None) -> Any:
     """The label of each candidate: a user's last ones are test, those before them valid; ties in time by item id.
 
-    Of a user's ``n`` candidates test gets ``max(1, floor(n * test + 0.5))``, valid ``max(1, floor(n * valid + 0.5))`` (one
-    each where the share is None, none where it is 0), but train always keeps the first: a user with one candidate is in
-    train only, one with two in train and test.
+    Of a user's ``n`` candidates test gets ``max(1, floor(n * test + 0.5))``, valid ``max(1, floor(n * valid + 0.5))``
+    (one each where the share is None, none where it is 0), but train always keeps the first: a user with one candidate
+    is in train only, one with two in train and test.
     """
-    window = {"group_by": [rows[USER], rows["candidate"]]}
-    n = rows.count().over(**window)
-    position = ibis.row_number().over(**window, order_by=[ibis.desc(rows[TIMESTAMP]), ibis.desc(rows[ITEM])])
-    n_test = ibis.least(_share(n, test), n - 1)
-    n_valid = ibis.least(_share(n, valid), n - 1 - n_test)
+    groups = [rows[USER], rows["candidate"]]
+    n: Any = rows.count().over(group_by=groups)
+    newest_first = [ibis.desc(rows[TIMESTAMP]), ibis.desc(rows[ITEM])]
+    position: Any = ibis.row_number().over(group_by=groups, order_by=newest_first)
+    n_test: Any = ibis.least(_share(n, test), n - 1)
+    n_valid: Any = ibis.least(_share(n, valid), n - 1 - n_test)
     return ibis.cases((position < n_test, "test"), (position < n_test + n_valid, "valid"), else_="train")
 
 
-def by_cut(rows: ibis.Table, valid: float, test: float) -> ibis.Value:
+def by_cut(rows: ibis.Table, valid: float, test: float) -> Any:
     """The label of each candidate by two cut times for everybody: test from the second on, valid from the first on.
 
     The cuts are times of candidates, chosen so that about ``n * test`` and ``n * valid`` of them (rounded half up) lie
     behind; all candidates of the cut's second go to the later split.
     """
     first, second = cut_times(rows, valid, test)
-    time = rows[TIMESTAMP]
+    time: Any = rows[TIMESTAMP]
     return ibis.cases((time >= second, "test"), (time >= first, "valid"), else_="train")
 
 
 def cut_times(rows: ibis.Table, valid: float, test: float) -> tuple[int, int]:
     """First second of valid and of test."""
-    candidates = rows.filter(rows["candidate"])
+    candidates = rows.filter(_["candidate"])
     n = count(candidates)
     second = _nth_last(candidates, int(n * test + 0.5))
-    earlier = candidates.filter(candidates[TIMESTAMP] < second)
+    earlier = candidates.filter(_[TIMESTAMP] < second)
     if not count(earlier):
         return second, second
     return _nth_last(earlier, int(n * valid + 0.5)), second
 
 
-def at_random(rows: ibis.Table, valid: float, test: float, seed: int) -> ibis.Value:
+def at_random(rows: ibis.Table, valid: float, test: float, seed: int) -> Any:
     """The label of each candidate by the md5 of seed, user and item: a pair's label never depends on other pairs."""
-    text = ibis.literal(f"{seed}\x1f") + rows[USER] + ibis.literal("\x1f") + rows[ITEM]
+    start: Any = ibis.literal(f"{seed}\x1f")
+    text = start + rows[USER] + "\x1f" + rows[ITEM]
     digits = text.hexdigest("md5").left(HEX_DIGITS)
     return ibis.cases((digits < _threshold(test), "test"), (digits < _threshold(test + valid), "valid"), else_="train")
 
@@ -171,7 +174,7 @@ def _given(rows: ibis.Table, params: Split, seed: int) -> ibis.Table:
     return ibis.union(_labelled(train, part).select(*rows.columns), rows.filter(rows[SPLIT] != "train"))
 
 
-def _labelled(marked: ibis.Table, part: ibis.Value) -> ibis.Table:
+def _labelled(marked: ibis.Table, part: Any) -> ibis.Table:
     return marked.mutate(**{SPLIT: ibis.ifelse(marked["candidate"], part, "train")}).drop("candidate")
 
 
@@ -179,7 +182,7 @@ def _pairs(tables: Sequence[ibis.Table]) -> ibis.Table:
     return ibis.union(*(table.select(*PAIR) for table in tables), distinct=True)
 
 
-def _share(n: ibis.Value, share: float | None) -> ibis.Value:
+def _share(n: Any, share: float | None) -> Any:
     if share is None:
         return ibis.literal(1)
     if share == 0:
@@ -222,8 +225,9 @@ def _check_given(rows: ibis.Table) -> None:
         return
     names = ", ".join(f"{name or 'none'} ({found[name]:,} rows)" for name in sorted(found, key=str))
     raise UserError(
-        "params.yaml: split.method = 'given' needs a source that comes split: every row train, valid or test, with train and "
-        f"test there. Found: {names}. Name the files' roles in ingest.files, or set split.method: per_user_temporal or random."
+        "params.yaml: split.method = 'given' needs a source that comes split: every row train, valid or test, with "
+        f"train and test there. Found: {names}. Name the files' roles in ingest.files, or set split.method: "
+        "per_user_temporal or random."
     )
 
 
@@ -231,7 +235,8 @@ def _check_target(rows: ibis.Table, target: str) -> None:
     known = rows.select(EVENT).distinct().to_pyarrow()[EVENT].to_pylist()
     if target not in known:
         raise UserError(
-            f"params.yaml: split.target_event = {target!r} is not an event of the data. Known: {', '.join(sorted(known))}."
+            f"params.yaml: split.target_event = {target!r} is not an event of the data. "
+            f"Known: {', '.join(sorted(known))}."
         )
 
 
