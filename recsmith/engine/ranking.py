@@ -14,8 +14,8 @@ from recsmith.model.contract import Model
 
 COPIES = 4
 """Arrays of the size of a score block that are alive at once."""
-WIDEST = 1024
-"""Users in a block; wider ones fall out of the processor's cache."""
+CACHE_SCORES = 5_000_000
+"""Scores in a block (20 MB): larger ones fall out of the processor's cache and take up to three times as long."""
 
 
 def top_lists(model: Model, users: np.ndarray, k: int, seen: Graph, *, memory_mb: int) -> np.ndarray:
@@ -50,7 +50,8 @@ def blocks(n: int, rows: int) -> Iterator[tuple[int, int]]:
 
 def block_rows(n_items: int, memory_mb: int) -> int:
     """Users whose dense scores (float32, with the copies that ranking makes) fit into ``memory_mb``."""
-    return int(min(max(memory_mb * 2**20 // (4 * COPIES * max(n_items, 1)), 1), WIDEST))
+    scores = min(memory_mb * 2**20 // (4 * COPIES), CACHE_SCORES)
+    return max(int(scores // max(n_items, 1)), 1)
 
 
 def mask_seen(scores: torch.Tensor, seen: sparse.csr_matrix) -> torch.Tensor:
@@ -71,21 +72,21 @@ def top_of(scores: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     if values.shape[1] > k:
         tied = ((values[:, k - 1] == values[:, k]) & (values[:, k] > -torch.inf)).nonzero()[:, 0]
         columns = columns[:, :k].clone()
-        if len(tied):
-            columns[tied] = _exact(scores[tied], k)
+        columns[tied] = _lowest_of_equals(scores[tied], values[tied, :k], columns[tied])
     columns = columns.sort(dim=1).values
-    values = scores.gather(1, columns)
-    order = values.sort(dim=1, descending=True, stable=True)
+    order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
     columns = columns.gather(1, order.indices).masked_fill_(order.values == -torch.inf, -1)
     return columns.int().cpu().numpy(), order.values.cpu().numpy()
 
 
-def _exact(scores: torch.Tensor, k: int) -> torch.Tensor:
-    """Columns of the ``k`` highest entries where several are equal at the border: float and column as one integer key.
+def _lowest_of_equals(scores: torch.Tensor, values: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """``columns`` with the lowest ones among the entries that equal the last value; torch.topk takes any of them.
 
-    Floats of one sign order like their bits; ``+ 0.0`` makes one zero of two.
+    Shapes: scores (B, I), values, columns (B, k) in descending order of values -> (B, k).
     """
-    bits = (scores.float() + 0.0).view(torch.int32).long()
-    ordered = torch.where(bits >= 0, bits, -(bits & 0x7FFFFFFF) - 1)
-    keys = (ordered << 32) - torch.arange(scores.shape[1], device=scores.device)
-    return keys.topk(k, dim=1, sorted=False).indices
+    border, place = values[:, -1:], torch.arange(values.shape[1], device=values.device)
+    exact = torch.float32 if scores.shape[1] <= 2**24 else torch.float64
+    low = -torch.arange(scores.shape[1], dtype=exact, device=scores.device)
+    equal = torch.where(scores == border, low, -torch.inf).topk(values.shape[1], dim=1, sorted=True).indices
+    behind = place - (values > border).sum(1, keepdim=True)
+    return torch.where(behind >= 0, equal.gather(1, behind.clamp(min=0)), columns)
