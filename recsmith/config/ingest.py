@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from recsmith.config.base import Section
 
 Role = Literal["interactions", "train", "valid", "test", "users", "items", "social", "knowledge"]
+Format = Literal["delimited", "parquet", "jsonl", "recbole", "lightgcn"]
+RAW = "data/raw"
 
 
 class FileSpec(Section):
@@ -20,12 +22,29 @@ class FileSpec(Section):
     """What the file holds; train, valid and test are interactions of a given split."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Canonical name -> the file's column (its number from 0 where the file has no header)."""
+    format: Format | None = None
+    """Only where this file's format is not ``ingest.format``."""
     delimiter: str | None = None
-    """One character or ``\\t``; only for delimited text."""
-    header: bool = True
+    """``,``, ``\\t``, ``::``, ...; null: found out where only one makes sense, else refused. Delimited text only."""
+    header: bool | None = None
+    """Whether the first line holds names; null: found out, or refused where it could be either. Delimited text only."""
+    quote: str | None = '"'
+    """Null: quotes are ordinary characters. Delimited text only."""
+    encoding: str = "utf-8"
+    """Delimited text only."""
     event: str | None = None
     """The event of every row, where the file is of one kind only."""
     timestamp_unit: Literal["s", "ms", "us", "ns", "iso"] = "s"
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _numbers_are_columns_too(cls, value: Any) -> Any:
+        return {k: str(v) if isinstance(v, int) else v for k, v in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _tab_may_be_written(cls, value: str | None) -> str | None:
+        return "\t" if value in ("\\t", "tab") else value
 
 
 class Sql(Section):
@@ -50,13 +69,36 @@ class Demo(Section):
 
 
 class Ingest(Section):
-    """The source and how its files are read."""
+    """The section: the default source, the demo, files of your own, or an SQL query."""
 
     source: Literal["ml-latest-small", "demo", "files", "sql"] = "ml-latest-small"
-    path: str = "data/raw"
+    path: str = RAW
     """A file or folder; the DVC dependency of the stage. ``data/raw`` is what ``recsmith fetch`` fills."""
-    format: Literal["delimited", "parquet", "jsonl", "recbole", "lightgcn"] = "delimited"
+    format: Format = "delimited"
     files: tuple[FileSpec, ...] = ()
     """Empty: found by their names (RecBole, LightGCN), or ``path`` itself as interactions."""
     sql: Sql | None = None
     demo: Demo = Demo()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether this is the default source, so that the demo may stand in for it."""
+        return self.model_copy(update={"demo": Demo()}) == Ingest()
+
+    @model_validator(mode="after")
+    def _the_source_has_what_it_needs(self) -> Ingest:
+        if self.source in ("ml-latest-small", "demo") and (self.path != RAW or self.files or self.sql):
+            raise ValueError(
+                f"source {self.source} takes no path, files or sql; for your own data set source: files (or sql)"
+            )
+        if self.source == "files" and (self.path == RAW or self.sql):
+            raise ValueError("source files needs path (a file or folder of yours) and takes no sql")
+        if self.source == "sql":
+            self._check_sql()
+        return self
+
+    def _check_sql(self) -> None:
+        if self.sql is None or self.files:
+            raise ValueError("source sql needs sql.query and takes no files")
+        if (self.sql.backend == "sqlite") == (self.path == RAW):
+            raise ValueError("sqlite needs path: the database file; postgres is fetched to data/raw and takes no path")

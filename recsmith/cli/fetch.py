@@ -1,0 +1,24 @@
+"""``recsmith fetch``: bring the data of the parameters to ``data/raw``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from recsmith.config.base import read_section
+from recsmith.config.ingest import Ingest
+from recsmith.sources.fetch import fetch
+
+HELP = "bring the data of params.yaml to data/raw (mirror, network, or the built-in demo)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fetch into the folder that holds the parameter file; ``RECSMITH_MIRROR`` is looked up first."""
+    params = read_section(args.params, "ingest", Ingest)
+    fetch(params, args.params.parent, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))

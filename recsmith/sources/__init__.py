@@ -1,0 +1,1 @@
+"""Sources: every reader ends in the same five canonical tables."""

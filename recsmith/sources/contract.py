@@ -1,0 +1,59 @@
+"""What every reader hands back: five canonical tables, whatever the source had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from recsmith.tables import columns as c
+
+TEXT = pa.string()
+SCHEMAS = {
+    "interactions": pa.schema(
+        [
+            (c.USER, TEXT),
+            (c.ITEM, TEXT),
+            (c.TIMESTAMP, pa.int64()),
+            (c.WEIGHT, pa.float64()),
+            (c.EVENT, TEXT),
+            (c.SPLIT, TEXT),
+        ]
+    ),
+    "users": pa.schema([(c.USER, TEXT)]),
+    "items": pa.schema([(c.ITEM, TEXT), (c.TITLE, TEXT)]),
+    "social": pa.schema([(c.SOURCE_USER, TEXT), (c.TARGET_USER, TEXT), (c.WEIGHT, pa.float64())]),
+    "knowledge": pa.schema([(c.HEAD, TEXT), (c.RELATION, TEXT), (c.TAIL, TEXT)]),
+}
+"""Columns that are always there; ``users`` and ``items`` may have more, all of them strings."""
+
+
+def _empty(name: str) -> pa.Table:
+    return SCHEMAS[name].empty_table()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Everything a source holds, as it came: nulls and duplicates included, ids as strings, times in UTC seconds."""
+
+    interactions: pa.Table = field(default_factory=lambda: _empty("interactions"))
+    users: pa.Table = field(default_factory=lambda: _empty("users"))
+    items: pa.Table = field(default_factory=lambda: _empty("items"))
+    social: pa.Table = field(default_factory=lambda: _empty("social"))
+    knowledge: pa.Table = field(default_factory=lambda: _empty("knowledge"))
+    rows: dict[str, int] = field(default_factory=dict)
+    """File (as the parameters name it) -> records read from it."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the source was read."""
+
+
+def merged(parts: list[Tables]) -> Tables:
+    """Tables one below the other; side columns that a part lacks are null there."""
+    tables = {name: stacked(name, [getattr(part, name) for part in parts]) for name in c.TABLES}
+    rows = {file: count for part in parts for file, count in part.rows.items()}
+    return Tables(**tables, rows=rows, notes=tuple(note for part in parts for note in part.notes))
+
+
+def stacked(name: str, tables: list[pa.Table]) -> pa.Table:
+    """``tables`` of one kind below each other, starting with the columns that this kind always has."""
+    return pa.concat_tables([_empty(name), *tables], promote_options="default")

@@ -1,0 +1,86 @@
+"""JSON lines (one object a line; gzip too) with a column map."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from recsmith.config.ingest import FileSpec, Ingest
+from recsmith.errors import UserError
+from recsmith.sources import places, records
+from recsmith.sources.canonical import Raw, canonical
+from recsmith.sources.contract import Tables, merged
+
+BATCH = 50_000
+GZIP = b"\x1f\x8b"
+
+
+def read(params: Ingest, root: Path) -> Tables:
+    """Every file of ``params.files`` (or ``params.path`` itself), in their order."""
+    return merged([canonical(load(path, shown, spec), spec) for path, shown, spec in places.given(params, root)])
+
+
+def load(path: Path, shown: str, spec: FileSpec) -> Raw:
+    """The whole file; a key that a line lacks is null there. UserError names the first line that is no JSON object."""
+    names = _names(path, shown)
+    rows = ([row.get(name) for name in names] for row in objects(path, shown))
+    return Raw(records.columns(names, _batches(rows)), shown, word="record")
+
+
+def _names(path: Path, shown: str) -> list[str]:
+    """All keys, in the order in which they first appear."""
+    names: dict[str, None] = {}
+    for row in objects(path, shown):
+        names.update(dict.fromkeys(row))
+    return list(names)
+
+
+def objects(path: Path, shown: str) -> Iterator[dict[str, Any]]:
+    """The objects of the file, one a line; empty lines are passed over."""
+    try:
+        with opened(path) as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _object(line, number, shown)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{shown} is compressed and cut off or damaged: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{shown} is not JSON lines: it is not text (UTF-8).") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[str]]:
+    """The file as text, unpacked where its first bytes say gzip."""
+    with path.open("rb") as handle:
+        packed = handle.read(2) == GZIP
+    with gzip.open(path, "rt", encoding="utf-8-sig") if packed else path.open(encoding="utf-8-sig") as lines:
+        yield lines
+
+
+def _object(line: str, number: int, shown: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{shown}, line {number} is not JSON ({error}): {line.strip()[:120]!r}.") from error
+    if not isinstance(value, dict):
+        raise UserError(
+            f'{shown}, line {number}: one JSON object a line is due, e.g. {{"user_id": 1, "item_id": 2}}; '
+            f"there is {line.strip()[:60]!r}."
+        )
+    return value
+
+
+def _batches(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
+    batch: list[list[Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
