@@ -1,0 +1,177 @@
+"""The frame around every stage: parameters, side files, locks, signals, plain errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stages._stage import tree_memory
+
+ROOT = Path(__file__).resolve().parents[2]
+Stage = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def script(body: str) -> str:
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return (
+        "from recsmith.config.split import Split\nfrom recsmith.errors import UserError\n"
+        f'from stages._stage import stage\ndef run(context):\n{lines}\nstage("split", run)\n'
+    )
+
+
+def command(body: str) -> list[str]:
+    return [sys.executable, "-c", script(body)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECSMITH_")}
+    return kept | {"PYTHONPATH": str(ROOT), "WANDB_MODE": "disabled"} | more
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "params.yaml").write_text("run: {seed: 3, threads: 1}\nsplit: {valid: 0.2}\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Stage:
+    def go(body: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(body), cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
+        )
+
+    return go
+
+
+def side(folder: Path, name: str) -> dict[str, object]:
+    return json.loads((folder / "data/split" / name).read_text(encoding="utf-8"))
+
+
+def test_the_effective_section_is_shown_with_its_defaults(run: Stage) -> None:
+    shown = run('context.section("split", Split)').stdout
+    assert "valid: 0.2" in shown
+    assert "test: 0.1" in shown
+    assert "seed: 3" in shown
+
+
+def test_side_files_hold_the_run_and_the_measurements(run: Stage, folder: Path) -> None:
+    result = run('context.timing("p99_ms", 1.5)', RECSMITH_RUN="r1", RECSMITH_FLOW_RUN="f1")
+    assert result.returncode == 0, result.stderr
+    assert side(folder, "run.json") == {"run": "r1", "flow_run": "f1", "wandb": None}
+    timing = side(folder, "timing.json")
+    assert timing["p99_ms"] == 1.5
+    assert timing["threads"] == 1
+    assert set(timing) == {"p99_ms", "threads", "seconds", "peak_memory_mb"}
+
+
+def test_peak_memory_counts_children(run: Stage, folder: Path) -> None:
+    child = "import time; block = bytearray(200_000_000); time.sleep(1.5)"
+    run(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])")
+    peak = side(folder, "timing.json")["peak_memory_mb"]
+    assert isinstance(peak, float)
+    assert peak > 200
+
+
+def test_threads_are_limited_in_children_too(run: Stage) -> None:
+    assert "one 1" in run("import os\nprint('one', os.environ['OMP_NUM_THREADS'])").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("splitt: {}\n", "params.yaml: section = 'splitt' is unknown. Known: baseline, compress, evaluate"),
+        ("split: {valids: 0.1}\n", "params.yaml: split.valids is unknown. Known: dedupe, k_core"),
+        ("split: {valid: high}\n", "params.yaml: split.valid = 'high'"),
+        ("split: {valid: 0.6, test: 0.5}\n", "valid + test must be below 1"),
+        ("run: {seeds: 1}\n", "params.yaml: run.seeds is unknown"),
+        ("split: [\n", "params.yaml is not valid YAML"),
+        ("", "params.yaml holds no sections"),
+    ],
+)
+def test_bad_parameters_stop_the_stage_with_one_plain_message(
+    run: Stage, folder: Path, text: str, message: str
+) -> None:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    result = run('context.section("split", Split)')
+    assert result.returncode == 1
+    assert result.stderr.startswith("split: ")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "data").exists()
+
+
+def test_missing_parameters_are_named(run: Stage, folder: Path) -> None:
+    (folder / "params.yaml").unlink()
+    assert run("pass").stderr == "split: params.yaml does not exist.\n"
+
+
+def test_an_error_for_the_user_has_no_traceback(run: Stage) -> None:
+    result = run('raise UserError("ratings.csv has no column userId.")')
+    assert (result.returncode, result.stderr) == (1, "split: ratings.csv has no column userId.\n")
+
+
+def test_a_defect_of_ours_keeps_its_traceback(run: Stage) -> None:
+    assert "Traceback" in run("1 / 0").stderr
+
+
+def test_a_second_writer_is_refused_and_told_who_is_at_it(run: Stage, folder: Path) -> None:
+    first = subprocess.Popen(command("import time\nprint('in', flush=True)\ntime.sleep(60)"), cwd=folder,
+                             env=environment(), stdout=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        assert first.stdout is not None
+        assert any(line == "in\n" for line in first.stdout)
+        result = run("pass")
+        assert result.returncode == 1
+        assert f"process {first.pid} is running this stage here already" in result.stderr
+    finally:
+        first.kill()
+        first.communicate()
+    assert run("pass").returncode == 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_stage_after_its_own_clean_up(folder: Path, number: int, status: int) -> None:
+    body = (
+        "import time\ntry:\n    print('in', flush=True)\n    time.sleep(60)\nfinally:\n    print('swept', flush=True)"
+    )
+    child = subprocess.Popen(
+        command(body), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert any(line == "in\n" for line in child.stdout)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (status, "split: interrupted; run again to go on.\n")
+    assert "swept" in out
+    assert not (folder / "data/split/run.json").exists()
+
+
+def test_processes_under_one_dvc_share_a_run_name(folder: Path) -> None:
+    dvc = folder / "dvc"
+    line = f'cd {folder} && {sys.executable} -c "from stages._stage import run_id; print(run_id())"'
+    dvc.write_text(f"#!/bin/sh\n{line}\n{line}\nsleep 0.01\n", encoding="utf-8")
+    dvc.chmod(0o755)
+    names = [
+        subprocess.run([dvc], env=environment(), capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    assert names[0][0] == names[0][1]
+    assert names[0][0] != names[1][0]
+
+
+def test_tree_memory_survives_processes_that_end() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    process = psutil.Process()
+    time.sleep(0.2)
+    assert tree_memory(process) > 0
+    child.wait()
