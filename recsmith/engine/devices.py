@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.utils.deterministic
 
 from recsmith.errors import UserError
 
@@ -29,15 +30,23 @@ def resolve(name: str) -> torch.device:
 @contextmanager
 def repeatable(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Seed torch, fix its threads and its algorithms for the block; what was set before is restored after it."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.utils.deterministic
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        deterministic.fill_uninitialized_memory,
+    )
     # cuBLAS reads this when it starts; without it the deterministic mode refuses matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         torch.set_num_threads(max(1, threads))
         torch.use_deterministic_algorithms(True)
+        # Filling every new array with NaN first is a debugging aid and costs a sixth of a step.
+        deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.use_deterministic_algorithms(before[1])
+            deterministic.fill_uninitialized_memory = before[2]

@@ -13,7 +13,7 @@ from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.gnn import Network
-from recsmith.engine.propagate import Adjacency
+from recsmith.engine.propagate import Adjacency, Gather, SquaredLength
 from recsmith.engine.sampling import Batch, Sampler
 from recsmith.engine.vectors import Vectors, vectors
 from recsmith.errors import UserError
@@ -66,13 +66,13 @@ def fit(
     """Fit ``architecture`` to ``graph``.
 
     A network is evaluated after the first epoch and after every ``evaluate_every``-th; the best of these is kept (the
-    first of equals), so a longer run repeats a shorter one exactly and is never worse. Raises UserError where there is nothing to learn
-    from, nothing to stop by, or where the loss is no longer a number.
+    first of equals), so a longer run repeats a shorter one exactly and is never worse. Raises UserError where there is
+    nothing to learn from, nothing to stop by, or where the loss is no longer a number.
     """
     if graph.n_edges == 0:
         raise UserError("The graph has no edges: there is nothing to learn from.")
     if isinstance(architecture, Filter):
-        return Fitted(fit_filter(architecture, graph), architecture, 0)
+        return Fitted(_filter(architecture, graph, settings), architecture, 0)
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
         training = _Training(architecture, graph, settings, device)
@@ -83,6 +83,12 @@ def fit(
                 "Early stopping needs valid pairs and there are none; give a number of epochs or more data."
             )
         return training.stopped(valid, on_epoch or _quiet)
+
+
+def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:
+    device = resolve(settings.device)
+    with repeatable(settings.seed, settings.threads, device):
+        return fit_filter(architecture, graph, memory_mb=settings.memory_mb, device=device)
 
 
 class _Training:
@@ -143,12 +149,12 @@ class _Training:
         return number
 
     def _objective(self, vectors: torch.Tensor, batch: Batch) -> torch.Tensor:
-        rows = batch.rows(self.adjacency.n_users)
-        positive, negative = scores(vectors.index_select(0, rows), batch)
+        gather = Gather.of(batch.rows(self.adjacency.n_users), self.adjacency.n_nodes)
+        positive, negative = scores(gather(vectors), batch)
         ranking = self.loss(positive / self.architecture.temperature, negative / self.architecture.temperature)
         if not self.architecture.weight_decay:
             return ranking
-        return ranking + self.architecture.weight_decay * l2(self.network.embeddings.index_select(0, rows), batch.size)
+        return ranking + self.architecture.weight_decay * l2(self.network.embeddings, gather, batch.size)
 
     def vectors(self) -> Vectors:
         """The vectors as they are now, on the CPU."""
@@ -172,12 +178,12 @@ def scores(vectors: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Ten
     return positive[: batch.size], negative[: batch.size]
 
 
-def l2(embeddings: torch.Tensor, size: int) -> torch.Tensor:
+def l2(embeddings: torch.Tensor, gather: Gather, size: int) -> torch.Tensor:
     """Half the squared length of the batch's id embeddings, for each pair (He et al. 2020, equation 15).
 
-    Shapes: embeddings (rows, D) -> ().
+    Shapes: embeddings (N, D) -> ().
     """
-    return embeddings.square().sum() / (2 * size)
+    return SquaredLength.apply(embeddings, gather.counts) / (2 * size)  # pyright: ignore[reportOperatorIssue]
 
 
 def last_epoch(settings: FitSettings) -> int:

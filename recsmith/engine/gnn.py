@@ -24,13 +24,13 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 COMBINATIONS: dict[str, Callable[[list[torch.Tensor]], torch.Tensor]] = {
     "last": lambda layers: layers[-1],
-    "mean": lambda layers: torch.stack(layers).mean(0),
+    "mean": lambda layers: sum(layers[1:], layers[0]) / len(layers),
     "concat": lambda layers: torch.cat(layers, 1),
 }
 
 
 class Network(nn.Module):
-    """``X_0`` id embeddings; ``X_l = activation(operator_l(dropout(X_l-1)))`` (plus ``X_l-1`` where residual), combined.
+    """``X_0`` id embeddings; ``X_l = activation(operator_l(dropout(X_l-1)))``, plus ``X_l-1`` where residual; combined.
 
     The last layer has no activation, so that vectors may point anywhere.
     """

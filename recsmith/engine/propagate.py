@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
+from torch.nn import functional
 
+from recsmith.engine.attention import Pattern, pattern
+from recsmith.engine.filters.base import histories
 from recsmith.graph.graph import Graph
 
 
@@ -67,6 +70,68 @@ class _Multiply(torch.autograd.Function):
         return ctx.transpose.times(grads[0]), None
 
 
+@dataclass(frozen=True)
+class Gather:
+    """Rows to be taken out of a table, with what it takes to add their gradients up without a scatter.
+
+    Shapes: rows (R,) int64 into n; order (R,) int32 sorts them; indptr (n + 1,) int32: where each row's places start.
+    """
+
+    rows: torch.Tensor
+    order: torch.Tensor
+    indptr: torch.Tensor
+
+    @classmethod
+    def of(cls, rows: torch.Tensor, n: int) -> Gather:
+        """Shapes: rows (R,) int64, each below ``n``."""
+        ends = torch.bincount(rows, minlength=n).cumsum(0)
+        indptr = functional.pad(ends, (1, 0)).to(torch.int32)
+        return cls(rows, torch.argsort(rows, stable=True).to(torch.int32), indptr)
+
+    @property
+    def counts(self) -> torch.Tensor:
+        """(n,) int32: how often each row is taken."""
+        return self.indptr.diff()
+
+    def __call__(self, table: torch.Tensor) -> torch.Tensor:
+        """Shapes: table (n, D) -> (R, D)."""
+        return _Take.apply(table, self)  # pyright: ignore[reportReturnType]
+
+
+class _Take(torch.autograd.Function):
+    """``Y = X[rows]``; the gradient is summed row by row in a fixed order."""
+
+    @staticmethod
+    def forward(ctx: Any, table: torch.Tensor, gather: Gather) -> torch.Tensor:
+        ctx.gather = gather
+        return table.index_select(0, gather.rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        gather = ctx.gather
+        return torch.embedding_bag(grads[0].contiguous(), gather.order, gather.indptr, include_last_offset=True)[
+            0
+        ], None
+
+
+class SquaredLength(torch.autograd.Function):
+    """``sum_r c_r |x_r|^2`` in two passes over the table.
+
+    Shapes: table (n, D), counts (n,) -> ().
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        counts = counts.to(table.dtype)
+        ctx.save_for_backward(table, counts)
+        return torch.linalg.vecdot(table, table) @ counts
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        table, counts = ctx.saved_tensors
+        return table * (2 * grads[0] * counts)[:, None], None
+
+
 def product(matrix: sparse.csr_matrix, device: torch.device | str = "cpu") -> Product:
     """Put a SciPy matrix and its transpose on ``device``; a symmetric one is stored once."""
     transpose = matrix.T.tocsr()
@@ -96,7 +161,7 @@ class Adjacency:
     def __init__(self, graph: Graph, device: torch.device | str = "cpu") -> None:
         self.n_users, self.n_items = graph.n_users, graph.n_items
         self.device = torch.device(device)
-        weights = graph.weighted.astype(np.float64)
+        weights = histories(graph).astype(np.float64)
         self._matrix = sparse.csr_matrix(sparse.bmat([[None, weights], [weights.T, None]], format="csr"))
 
     @property
@@ -120,15 +185,10 @@ class Adjacency:
         return product(normalised(sparse.csr_matrix(self._matrix + loops), 0.5, 0.5), self.device)
 
     @cached_property
-    def edges(self) -> torch.Tensor:
-        """Source and target of every message, a loop at each node included, ordered by (target, source).
-
-        Shapes: (2, 2E + N) int64.
-        """
-        matrix = sparse.csr_matrix(self._matrix + sparse.identity(self.n_nodes, format="csr")).tocoo()
-        order = np.lexsort((matrix.col, matrix.row))
-        pairs = np.stack([matrix.col[order], matrix.row[order]]).astype(np.int64)
-        return torch.from_numpy(pairs).to(self.device)
+    def edges(self) -> Pattern:
+        """Who hears whom, a loop at each node included; 2 E + N entries."""
+        loops = sparse.identity(self.n_nodes, format="csr")
+        return pattern(sparse.csr_matrix(abs(self._matrix) + loops), self.device)
 
 
 def normalised(matrix: sparse.csr_matrix, left: float, right: float) -> sparse.csr_matrix:
