@@ -1,0 +1,102 @@
+"""Trying one candidate: from the store where it is known, else fitted and ranked; whatever happens is recorded."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from recsmith.config.base import parse
+from recsmith.errors import SizedOut, UserError
+from recsmith.files import digest
+from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.record import Record
+from recsmith.search.space import NUMBER, SearchSpace
+from recsmith.search.store import Answer, Store
+from recsmith.search.task import Task, fit_values
+
+FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UserError,
+    ValueError,
+)
+"""What ends one candidate and not the search."""
+
+
+def answer(task: Task, parameters: dict[str, Any]) -> Answer:
+    """Try the candidate of a proposal; the record is in the store when this returns.
+
+    Nothing is raised but what ends the process: a candidate that fails is recorded with its traceback.
+    """
+    started, store = time.perf_counter(), Store(Path(task.folder))
+    candidate, key = identify(task, parameters)
+    record = store.load(key)
+    known = record is not None
+    if record is None:
+        record = _tried(task, candidate, key)
+        store.save(record)
+    return answered(task, parameters, record, known=known, seconds=time.perf_counter() - started)
+
+
+def answered(task: Task, parameters: dict[str, Any], record: Record, *, known: bool, seconds: float) -> Answer:
+    """The answer that a record gives to a proposal."""
+    return Answer(
+        number=parameters[NUMBER],
+        key=record.key,
+        known=known,
+        value=record.metrics.get(task.budget.metric, 0.0) if record.status == "done" else 0.0,
+        seconds=round(seconds, 3),
+        parameters={name: value for name, value in parameters.items() if name != NUMBER},
+    )
+
+
+def identify(task: Task, parameters: dict[str, Any]) -> tuple[Gnn | Filter | UserError, str]:
+    """The candidate of a proposal (or why there is none) and its key."""
+    try:
+        candidate = SearchSpace(task.space).architecture(parameters)
+    except UserError as error:
+        return error, digest(parameters)
+    return candidate, task.key(candidate)
+
+
+def failed(candidate: Gnn | Filter | None, key: str, error: str, status: str = "failed") -> Record:
+    """The record of a trial without a result."""
+    values = {"name": "trial", "source": "search", "key": key, "status": status, "error": error}
+    record = parse(values, Record, "trial")
+    return record.model_copy(update={"architecture": candidate})
+
+
+def _tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> Record:
+    if isinstance(candidate, UserError):
+        return failed(None, key, str(candidate))
+    try:
+        return _fitted(task, candidate, key)
+    except SizedOut as error:
+        return failed(candidate, key, str(error), "sized_out")
+    except FAILURES:
+        return failed(candidate, key, traceback.format_exc())
+
+
+def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
+    # Imported late: a known candidate is answered without the seconds that torch takes to load.
+    from recsmith.engine.evaluate import evaluate
+    from recsmith.engine.fit import FitSettings, fit
+    from recsmith.graph.graph import Graph
+    from recsmith.graph.relevant import Relevant
+
+    graph, valid = Graph.load(task.graph), Relevant.load(task.valid)
+    fitted = fit(candidate, graph, FitSettings(**fit_values(task)), valid)
+    metrics = evaluate(fitted.model, graph, valid, task.budget.cutoffs, task.memory_mb)
+    if not all(math.isfinite(value) for value in metrics.values()):
+        raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
+    return Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, epochs=fitted.epochs)

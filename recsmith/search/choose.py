@@ -1,0 +1,162 @@
+"""From answers to a winner: the best of trials and of baselines that the space can express; the tables of both."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsmith.errors import UserError
+from recsmith.files import write_json, write_text
+from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.names import METRICS
+from recsmith.model.record import Record
+from recsmith.search.space import SearchSpace
+from recsmith.search.store import Answer, Store
+from recsmith.search.task import Task, fit_values
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row of the trial table: a baseline (number 0) or a trial (from 1)."""
+
+    number: int
+    record: Record
+
+    def value(self, metric: str) -> float | None:
+        """The metric on valid; None where there is no result."""
+        return self.record.metrics.get(metric) if self.record.status == "done" else None
+
+
+def candidates(task: Task, answers: Sequence[Answer], baselines: Sequence[Record]) -> list[Candidate]:
+    """Baselines that the space can express, as they come, then trials in the order of the proposals."""
+    space, store = SearchSpace(task.space), Store(Path(task.folder))
+    rows = [Candidate(0, record) for record in baselines if space.expresses(record.architecture)]
+    for answer in sorted(answers, key=lambda answer: answer.number):
+        record = store.load(answer.key)
+        if record is not None:
+            rows.append(Candidate(answer.number + 1, record))
+    return rows
+
+
+def crown(rows: Sequence[Candidate], metric: str, n_users: int, n_items: int) -> Candidate:
+    """The best on valid; of equals the smaller, then the first by key. UserError where every trial failed."""
+    trials = [row for row in rows if row.number > 0]
+    if not any(row.value(metric) is not None for row in trials):
+        raise _all_failed(trials)
+
+    def rank(row: Candidate) -> tuple[float, int, str]:
+        value = row.value(metric)
+        return (-value if value is not None else 0.0, size(row.record.architecture, n_users, n_items), row.record.key)
+
+    return min((row for row in rows if row.value(metric) is not None), key=rank)
+
+
+def _all_failed(trials: Sequence[Candidate]) -> UserError:
+    first = next((row.record.error for row in trials if row.record.error), "no trial was run")
+    return UserError(f"all {len(trials)} trials failed. The first one:\n{first.rstrip()}")
+
+
+def size(candidate: Gnn | Filter | None, n_users: int, n_items: int) -> int:
+    """Numbers that the exact model holds: vectors of a network, entries of an item-item matrix."""
+    if isinstance(candidate, Gnn):
+        layers = len(candidate.operators) + 1 if candidate.combination == "concat" else 1
+        return candidate.dimension * layers * (n_users + n_items)
+    if isinstance(candidate, Filter) and candidate.kind == "neighbours":
+        return min(candidate.neighbours, n_items) * n_items
+    return n_items * n_items
+
+
+def write(folder: Path, task: Task, rows: Sequence[Candidate], best: Candidate) -> None:
+    """Write ``best.json``, ``trials.csv`` and ``history.csv`` into ``folder``."""
+    metric = task.budget.metric
+    write_json(folder / "best.json", best_values(task, best))
+    write_text(folder / "trials.csv", trials_csv(rows, metric))
+    write_text(folder / "history.csv", history_csv(rows, metric))
+
+
+def best_values(task: Task, best: Candidate) -> dict[str, Any]:
+    """What the next stages need to know of the winner."""
+    record = best.record
+    settings = {**fit_values(task), **({} if record.source == "search" else _budget(record))}
+    return {
+        "architecture": record.architecture.model_dump(mode="json") if record.architecture else None,
+        "metric": task.budget.metric,
+        "valid": record.metrics,
+        "source": record.source if record.source == "search" else record.name,
+        "epochs": record.epochs,
+        "settings": settings,
+        "record": record.model_dump(mode="json"),
+    }
+
+
+def _budget(record: Record) -> dict[str, Any]:
+    """Knobs of a baseline that set how it was trained."""
+    names = ("max_epochs", "patience", "evaluate_every", "batch_size")
+    return {name: record.knobs[name] for name in names if name in record.knobs}
+
+
+KNOBS = tuple(name for name in dict.fromkeys([*Gnn.model_fields, *Filter.model_fields]) if name != "family")
+
+
+def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
+    """The trial table: who, how good at every cut-off, every knob in a column, and why it failed."""
+    scores = _score_columns(rows, metric)
+    table: list[list[Any]] = [
+        ["number", "source", "key", "status", *scores, "epochs", "family", *KNOBS, "description", "error"]
+    ]
+    table += [_row(row, scores) for row in rows]
+    return _csv(table)
+
+
+def _score_columns(rows: Sequence[Candidate], metric: str) -> list[str]:
+    """All metrics that any row has, the one searched for first."""
+    names = {name for row in rows for name in row.record.metrics} | {metric}
+    return [metric, *sorted(names - {metric}, key=_metric_order)]
+
+
+def _metric_order(name: str) -> tuple[int, int]:
+    kind, _, cutoff = name.partition("@")
+    return (METRICS.index(kind) if kind in METRICS else len(METRICS), int(cutoff or 0))
+
+
+def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
+    record, knobs = row.record, _knobs(row.record)
+    source = "search" if record.source == "search" else record.name
+    values = [record.metrics.get(name, "") for name in scores]
+    last = (record.error or "").strip().splitlines()[-1:]
+    shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
+    return [row.number, source, record.key, record.status, *values, record.epochs, *shown, record.describe(), *last]
+
+
+def _knobs(record: Record) -> dict[str, Any]:
+    """The knobs of a record that its form reads, as text where they are lists."""
+    values = record.architecture.model_dump(mode="json") if record.architecture else {}
+    return {name: "+".join(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def history_csv(rows: Sequence[Candidate], metric: str) -> str:
+    """How the best grew: 0 is the best baseline that the space can express, then one row a trial."""
+    values = [(0, _best_value([row for row in rows if row.number == 0], metric))]
+    values += [(row.number, row.value(metric)) for row in rows if row.number > 0]
+    table: list[list[Any]] = [["trial", metric, "best"]]
+    best: float | None = None
+    for number, value in values:
+        best = value if best is None or (value is not None and value > best) else best
+        if number or value is not None:
+            table.append([number, "" if value is None else value, "" if best is None else best])
+    return _csv(table)
+
+
+def _best_value(rows: Sequence[Candidate], metric: str) -> float | None:
+    return max((value for row in rows if (value := row.value(metric)) is not None), default=None)
+
+
+def _csv(table: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    width = len(table[0])
+    csv.writer(text, lineterminator="\n").writerows([[*row, *[""] * (width - len(row))] for row in table])
+    return text.getvalue()

@@ -1,0 +1,146 @@
+"""The driver of a search as an NNI experiment on this machine: trials are processes, their own files are the truth.
+
+A search is resumed by being run again: the seeded tuner proposes the same, and what the store knows is answered at
+once. So the service may die, and is simply started anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nni.experiment import Experiment
+
+from recsmith.errors import UserError
+from recsmith.search import guard, nni_service
+from recsmith.search.attempt import answered, failed, identify
+from recsmith.search.nni_service import LOST, Say
+from recsmith.search.progress import Progress
+from recsmith.search.space import NUMBER
+from recsmith.search.store import Answer, Answers, Store
+from recsmith.search.task import RUNS, Task
+
+POLL_SECONDS = 0.25
+STATUS_SECONDS = 2.0
+GRACE_SECONDS = 120.0
+ATTEMPTS = 3
+ENDED_BADLY = ("FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED")
+
+
+class ServiceLost(Exception):
+    """NNI's service died or stands still; what is known is kept."""
+
+
+@dataclass
+class _Run:
+    """One life of the service."""
+
+    task: Task
+    home: Path
+    answers: Answers
+    experiment: Experiment
+    progress: Progress
+    moved: float = field(default_factory=time.monotonic)
+    """When a trial last started or ended."""
+    asked: float = 0.0
+    seen: int = 0
+
+    def follow(self) -> list[Answer]:
+        """Show trials as they finish until all have; ServiceLost where that will not happen."""
+        while len(numbers := self.answers.numbers()) < self.task.trials:
+            self._show(numbers)
+            if time.monotonic() - self.asked > STATUS_SECONDS:
+                self._look()
+            time.sleep(POLL_SECONDS)
+        self._show(numbers)
+        return [answer for number in numbers if (answer := self.answers.load(number)) is not None]
+
+    def _show(self, numbers: list[int]) -> None:
+        for number in numbers:
+            answer = self.answers.load(number)
+            if answer is not None:
+                self.progress.show(answer)
+
+    def _look(self) -> None:
+        """Ask the service how it fares."""
+        self.asked = time.monotonic()
+        try:
+            status = self.experiment.get_status()
+            jobs = self.experiment.list_trial_jobs()
+        except LOST as error:
+            raise ServiceLost(f"NNI's service does not answer: {error}") from error
+        if status == "ERROR":
+            raise ServiceLost("NNI's service reports an error of its tuner.")
+        for job in jobs:
+            if job.status in ENDED_BADLY:
+                self._crashed(job.trialJobId, job.sequenceId, job.status)
+        self._watchdog(len(jobs) + len(self.answers.numbers()) + len(self.answers.begun()))
+
+    def _watchdog(self, seen: int) -> None:
+        if seen != self.seen:
+            self.seen, self.moved = seen, time.monotonic()
+        limit = self.task.trial_seconds + GRACE_SECONDS
+        if time.monotonic() - self.moved > limit:
+            raise ServiceLost(f"no trial started or ended within {limit:g} s.")
+
+    def _crashed(self, job: str, sequence: int, status: str) -> None:
+        """Record a trial that ended without doing so itself: killed, out of memory, or never come to life."""
+        parameters = self.answers.begun().get(job, {NUMBER: sequence})
+        if self.answers.load(parameters[NUMBER]) is not None:
+            return
+        candidate, key = identify(self.task, parameters)
+        said = nni_service.stderr_of(self.experiment, self.home, job)
+        error = f"{said}\nThe trial's process ended without a result ({status}): killed, or out of memory.".strip()
+        record = failed(None if isinstance(candidate, UserError) else candidate, key, error)
+        Store(Path(self.task.folder)).save(record)
+        self.answers.save(answered(self.task, parameters, record, known=False, seconds=0.0))
+
+
+def search(task: Task, work: Path, say: Say) -> list[Answer]:
+    """All answers in the order of the proposals.
+
+    ``work`` is the folder of all searches of this workspace. Raises UserError where NNI's service cannot be kept alive.
+    """
+    home = work.resolve() / "nni"
+    home.mkdir(parents=True, exist_ok=True)
+    nni_service.end_leftovers(home, say)
+    _tidy(Path(task.folder) / RUNS)
+    if again := Store(Path(task.folder)).forget_failures():
+        say(f"{again} failed trial(s) of an earlier run will be tried again.")
+    progress, reason = Progress(task, say), ServiceLost()
+    for attempt in range(ATTEMPTS):
+        try:
+            return _once(task, home, progress, attempt, say)
+        except ServiceLost as lost:
+            reason = lost
+            say(f"NNI's service is started again: {lost}")
+    raise UserError(f"NNI's service failed {ATTEMPTS} times; the last time: {reason} Finished trials are kept.")
+
+
+def _once(task: Task, home: Path, progress: Progress, attempt: int, say: Say) -> list[Answer]:
+    driver = guard.identity()
+    task_file = task.save(Path(task.folder))
+    folder = Path(task.folder) / RUNS / nni_service.experiment_id(driver, attempt)
+    shutil.rmtree(folder, ignore_errors=True)
+    answers = Answers(folder)
+
+    def make(start: int) -> Experiment:
+        name = nni_service.experiment_id(driver, attempt * nni_service.STARTS + start)
+        return nni_service.describe(task, task_file, answers, driver, name, home)
+
+    experiment = nni_service.start(make, task.port, home, say)
+    say(f"NNI: http://localhost:{experiment.port} while the search runs")
+    try:
+        return _Run(task, home, answers, experiment, progress).follow()
+    finally:
+        with nni_service.at_home(home):
+            nni_service.stop(experiment)
+
+
+def _tidy(runs: Path) -> None:
+    """Remove answers of runs whose driver is gone; records are kept elsewhere."""
+    for folder in runs.glob("r*"):
+        if not nni_service.owner_lives(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,208 @@
+"""NNI's local service: its own home, a free port, a start that is tried again, a stop that leaves nothing behind."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nni
+import psutil
+import requests
+from nni.experiment import Experiment, RunMode, launcher
+from nni.experiment.config import CustomAlgorithmConfig, ExperimentConfig, LocalConfig
+from nni.runtime.log import stop_experiment_logging
+from nni.tools.nnictl.config_utils import Experiments
+
+import recsmith
+from recsmith.errors import UserError
+from recsmith.search import guard
+from recsmith.search.space import SearchSpace
+from recsmith.search.store import Answers
+from recsmith.search.task import Task
+from recsmith.search.tuners import Settings, class_name
+
+PORTS = 20
+STARTS = 5
+Say = Callable[[str], None]
+CODE = str(Path(recsmith.__file__).resolve().parents[1])
+LOST = (requests.RequestException, psutil.Error)
+"""What is raised when the service does not answer or its process is gone."""
+
+
+def free_port(first: int, say: Say) -> int:
+    """``first``, or the next of twenty that nobody listens on; UserError where there is none."""
+    ports = [port for port in range(first, min(first + PORTS, 65536)) if not _busy(port)]
+    if not ports:
+        last = min(first + PORTS, 65536) - 1
+        raise UserError(
+            f"params.yaml: search.port = {first}: this port and all up to {last} are taken by other programs. "
+            "Name a free one. Finished trials are kept."
+        )
+    if ports[0] != first:
+        say(f"Port {first} is taken by another program; NNI takes {ports[0]} (params.yaml: search.port).")
+    return ports[0]
+
+
+def _busy(port: int) -> bool:
+    with socket.socket() as probe:
+        if probe.connect_ex(("localhost", port)) == 0:
+            return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return True
+    return False
+
+
+def experiment_id(driver: guard.Identity, attempt: int) -> str:
+    """A name that tells whose experiment it is."""
+    return f"r{driver.pid}-{driver.started * 100:.0f}-{attempt}"
+
+
+def owner_lives(name: str) -> bool:
+    """Whether the driver that gave this name to its experiment still runs."""
+    pid, _, rest = name.removeprefix("r").partition("-")
+    try:
+        started = psutil.Process(int(pid)).create_time()
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    return f"{started * 100:.0f}" == rest.partition("-")[0]
+
+
+def end_leftovers(home: Path, say: Say) -> int:
+    """End node managers of ``home`` whose driver is gone, with their trials; gives how many."""
+    left = [process for process in psutil.process_iter(["cmdline"]) if _is_left(process, home)]
+    for process in left:
+        guard.end(guard.family(process))
+    if left:
+        say(f"Ended {len(left)} NNI service(s) that an interrupted search had left behind.")
+    for folder in (home / "experiments").glob("r*"):
+        if not owner_lives(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def _is_left(process: psutil.Process, home: Path) -> bool:
+    words = process.info["cmdline"] or []
+    if "--experiments-directory" not in words or "--experiment-id" not in words:
+        return False
+    folder = words[words.index("--experiments-directory") + 1]
+    name = words[words.index("--experiment-id") + 1]
+    return Path(folder) == home / "experiments" and not owner_lives(name)
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[None]:
+    """Make NNI and all that it starts keep its files in ``home`` and off the console."""
+    nni.silence_stdout()
+    before = {name: os.environ.get(name) for name in ("HOME", "PYTHONUSERBASE")}
+    # Packages that live in the user's own folder are found by HOME unless this names them.
+    os.environ.setdefault("PYTHONUSERBASE", str(Path.home() / ".local"))
+    os.environ["HOME"] = str(home)
+    listing, launcher.Experiments = launcher.Experiments, functools.partial(Experiments, str(home / "nni-experiments"))
+    try:
+        yield
+    finally:
+        launcher.Experiments = listing
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
+
+
+def describe(
+    task: Task, task_file: Path, answers: Answers, driver: guard.Identity, name: str, home: Path
+) -> Experiment:
+    """The experiment of a task, not yet started."""
+    settings = Settings(
+        seed=task.budget.seed,
+        trials=task.trials,
+        concurrency=task.concurrency,
+        answers=str(answers.folder),
+        driver=driver,
+    )
+    config = ExperimentConfig(
+        experiment_name="recsmith search",
+        experiment_working_directory=home / "experiments",
+        search_space=SearchSpace(task.space).tree,
+        trial_command=trial_command(task_file, answers, driver),
+        trial_code_directory=CODE,
+        trial_concurrency=task.concurrency,
+        max_trial_number=task.trials,
+        # Trials end themselves in time; this is for one that cannot.
+        max_trial_duration=f"{int(task.trial_seconds) + 60}s",
+        training_service=LocalConfig(use_active_gpu=True),
+        tuner=CustomAlgorithmConfig(
+            class_name=class_name(task.tuner), code_directory=CODE, class_args=settings.model_dump(mode="json")
+        ),
+    )
+    return Experiment(config, id=name)
+
+
+def trial_command(task_file: Path, answers: Answers, driver: guard.Identity) -> str:
+    """The shell command of a trial; it replaces the shell, so that signals reach it, and keeps the user's HOME."""
+    words = [sys.executable, "-m", "recsmith.search.trial", str(task_file), str(answers.folder)]
+    words += [str(driver.pid), repr(driver.started)]
+    home = f"HOME={shlex.quote(os.environ['HOME'])} " if "HOME" in os.environ else ""
+    return f"{home}exec {shlex.join(words)}"
+
+
+def start(make: Callable[[int], Experiment], first_port: int, home: Path, say: Say) -> Experiment:
+    """Start an experiment; ``make(attempt)`` gives a new one for each try: a busy machine misses NNI's short limits."""
+    for attempt in range(STARTS):
+        experiment, port = make(attempt), free_port(first_port, say)
+        with at_home(home):
+            try:
+                experiment.start(port, debug=False, run_mode=RunMode.Detach)
+                return experiment
+            except (RuntimeError, *LOST) as error:
+                reason = error
+                stop_experiment_logging(experiment.id)
+        time.sleep(attempt)
+    raise UserError(f"NNI's local service did not start in {STARTS} tries; the last said: {reason}. Run again.")
+
+
+def stop(experiment: Experiment) -> None:
+    """Stop an experiment and whatever of it still runs."""
+    manager = _manager(experiment)
+    members = guard.family(manager) if manager is not None else []
+    if members:
+        experiment.stop()
+    else:
+        stop_experiment_logging(experiment.id)
+    guard.end(members)
+
+
+def lives(experiment: Experiment) -> bool:
+    """Whether the node manager still runs."""
+    manager = _manager(experiment)
+    try:
+        return manager is not None and manager.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _manager(experiment: Experiment) -> psutil.Process | None:
+    handle = experiment._proc  # NNI has no public name for it.
+    try:
+        return psutil.Process(handle.pid) if handle is not None else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def stderr_of(experiment: Experiment, home: Path, job: str) -> str:
+    """What a trial said last, for one that left no record."""
+    folder = home / "experiments" / experiment.id / "environments" / "local-env" / "trials" / job
+    try:
+        return (folder / "trial.stderr").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,37 @@
+"""The reference driver: the same tuners and trials, one after the other in this process, without NNI's service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import nni
+
+from recsmith.search.attempt import answer
+from recsmith.search.space import SearchSpace
+from recsmith.search.store import Answer, Store
+from recsmith.search.task import Task
+from recsmith.search.tuners import Settings, make
+
+OnAnswer = Callable[[Answer], None]
+
+
+def search(task: Task, on_answer: OnAnswer | None = None) -> list[Answer]:
+    """All answers in the order of the proposals; fewer than asked for where the space is used up."""
+    nni.silence_stdout()
+    Store(Path(task.folder)).forget_failures()
+    tuner = make(task.tuner, Settings(seed=task.budget.seed, trials=task.trials))
+    tuner.update_search_space(SearchSpace(task.space).tree)
+    answers: list[Answer] = []
+    for number in range(task.trials):
+        for proposal in tuner.generate_multiple_parameters([number]):
+            answers.append(answer(task, proposal))
+            tuner.receive_trial_result(number, proposal, answers[-1].value)
+            _tell(on_answer, answers[-1:])
+    return answers
+
+
+def _tell(on_answer: OnAnswer | None, answers: Iterable[Answer]) -> None:
+    if on_answer is not None:
+        for one in answers:
+            on_answer(one)

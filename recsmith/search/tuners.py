@@ -1,0 +1,248 @@
+"""Tuners by name: NNI's own, seeded, and told the results in a fixed order.
+
+NNI makes them in its dispatcher process (``code_directory`` and ``class_name``); ``make`` does the same in this one.
+With one trial at a time the same seed and the same results give the same proposals.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import nni
+import numpy as np
+import psutil
+from nni.algorithms.hpo.evolution_tuner import EvolutionTuner
+from nni.algorithms.hpo.random_tuner import RandomTuner
+from nni.algorithms.hpo.tpe_tuner import TpeTuner
+from nni.common.hpo_utils import ParameterSpec, format_parameters
+from nni.tuner import Tuner
+from nni.utils import json2space
+
+from recsmith.config.base import Section
+from recsmith.files import digest
+from recsmith.search import guard
+from recsmith.search.space import NUMBER, Tree, proposals
+from recsmith.search.store import Answers
+
+PATIENCE_SECONDS = 10.0
+REDRAWS = 200
+
+
+class Settings(Section):
+    """What a tuner is made from; travels to the dispatcher as its class arguments."""
+
+    seed: int
+    trials: int
+    concurrency: int = 1
+    answers: str | None = None
+    """Folder of the run's answers; the tuner reads results there and not from NNI's messages, which may overtake each
+    other. None where the caller tells results itself."""
+    driver: guard.Identity | None = None
+    """Whoever the experiment belongs to; the experiment ends with it."""
+
+
+class Ordered(Tuner):
+    """Tells ``tuner`` results by number of the proposal and numbers what it proposes."""
+
+    def __init__(self, tuner: Tuner, settings: Settings) -> None:
+        super().__init__()
+        self.tuner, self.settings = tuner, settings
+        self.open: dict[int, dict[str, Any]] = {}
+        self.ended: set[int] = set()
+        if settings.driver is not None:
+            _end_with(settings.driver)
+
+    def update_search_space(self, search_space: Any) -> None:
+        """Take the space; called once, at the start."""
+        self.tuner.update_search_space(search_space)
+
+    def generate_multiple_parameters(self, parameter_id_list: list[int], **kwargs: Any) -> list[dict[str, Any]]:
+        """Proposals for these numbers; fewer where the space is used up."""
+        proposals: list[dict[str, Any]] = []
+        for number in parameter_id_list:
+            try:
+                proposals.append(self.generate_parameters(number))
+            except nni.NoMoreTrialError:
+                break
+        return proposals
+
+    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
+        """The next proposal; it comes after the results of all trials that have ended."""
+        self._settle()
+        proposal = self.propose(parameter_id)
+        self.open[parameter_id] = proposal
+        return {**proposal, NUMBER: parameter_id}
+
+    def propose(self, number: int) -> dict[str, Any]:
+        """What the tuner proposes."""
+        return self.tuner.generate_parameters(number)
+
+    def receive_trial_result(self, parameter_id: int, parameters: Any, value: Any, **kwargs: Any) -> None:
+        """NNI's message of a result; where the trials leave answers, those are read instead."""
+        if self.settings.answers is None:
+            self._tell(parameter_id, float(value))
+
+    def trial_end(self, parameter_id: int, success: bool, **kwargs: Any) -> None:
+        """NNI's message of an end, from another thread."""
+        self.ended.add(parameter_id)
+
+    def _settle(self) -> None:
+        """Read answers until fewer trials are open than may run; one that ended without an answer counts as 0."""
+        if self.settings.answers is None:
+            return
+        answers, deadline = Answers(Path(self.settings.answers)), time.monotonic() + PATIENCE_SECONDS
+        while True:
+            # Looked at first: an answer is written before its trial ends, so one that is missing then never comes.
+            ended = set(self.ended)
+            for number in sorted(self.open):
+                answer = answers.load(number)
+                if answer is not None or number in ended:
+                    self._tell(number, answer.value if answer else 0.0)
+            if len(self.open) < self.settings.concurrency or time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
+
+    def _tell(self, number: int, value: float) -> None:
+        proposal = self.open.pop(number, None)
+        if proposal is not None:
+            self.tuner.receive_trial_result(number, proposal, value)
+
+
+class Distinct(Ordered):
+    """Proposes nothing twice: what has been proposed is drawn again.
+
+    NNI's own way out takes the next point of a grid, which is always a neighbour of the first choices.
+    """
+
+    tuner: Any
+
+    def __init__(self, tuner: RandomTuner | TpeTuner, settings: Settings) -> None:
+        super().__init__(tuner, settings)
+        self.seen: set[str] = set()
+        self.tree: Tree = {}
+
+    def update_search_space(self, search_space: Any) -> None:
+        """Take the space."""
+        super().update_search_space(search_space)
+        self.tree = search_space
+        self.tuner.space = {key: Nested(*spec) for key, spec in self.tuner.space.items()}
+        self.tuner.dedup = _as_it_is
+
+    def propose(self, number: int) -> dict[str, Any]:
+        """A proposal that is new; NoMoreTrialError where all have been made."""
+        for _ in range(REDRAWS):
+            proposal = super().propose(number)
+            if self._is_new(proposal):
+                return proposal
+        for proposal in proposals(self.tree):
+            if self._is_new(proposal):
+                self._adopt(number, proposal)
+                return proposal
+        raise nni.NoMoreTrialError
+
+    def _is_new(self, proposal: dict[str, Any]) -> bool:
+        name = digest(proposal)
+        is_new = name not in self.seen
+        self.seen.add(name)
+        return is_new
+
+    def _adopt(self, number: int, proposal: dict[str, Any]) -> None:
+        """Let the tuner know that ``number`` stands for a proposal that it has not drawn."""
+        if isinstance(self.tuner, TpeTuner):
+            self.tuner._running_params[number] = format_parameters(proposal, self.tuner.space)
+
+
+class Nested(ParameterSpec):
+    """A knob below other choices; as it comes from NNI, two levels down it asks for a choice that was not made."""
+
+    def is_activated_in(self, partial_parameters: Any) -> bool:
+        """Whether all choices above this knob lead to it."""
+        return not self.is_nested() or partial_parameters.get(self.key[:-2]) == self.key[-2]
+
+
+def _as_it_is(proposal: Any) -> Any:
+    return proposal
+
+
+class Random(Distinct):
+    """Every proposal is drawn anew."""
+
+    def __init__(self, **settings: Any) -> None:
+        known = Settings(**settings)
+        super().__init__(RandomTuner(seed=known.seed), known)
+
+
+class Tpe(Distinct):
+    """Tree-structured Parzen estimator (Bergstra et al. 2011); the first third of the trials is drawn at random."""
+
+    def __init__(self, **settings: Any) -> None:
+        known = Settings(**settings)
+        startup = min(20, max(4, known.trials // 3))
+        arguments = {"n_startup_jobs": startup, "constant_liar_type": "best"}
+        super().__init__(TpeTuner(optimize_mode="maximize", seed=known.seed, tpe_args=arguments), known)
+
+
+class Evolution(Ordered):
+    """Naive evolution (Real et al. 2017): of a random pair the better one is mutated, the worse one dies."""
+
+    def __init__(self, **settings: Any) -> None:
+        known = Settings(**settings)
+        population = min(32, max(4, known.trials // 3, known.concurrency))
+        super().__init__(SeededEvolution(known.seed, population), known)
+
+
+class SeededEvolution(EvolutionTuner):
+    """NNI's tuner with both of its generators seeded; as it comes, no two runs are alike."""
+
+    def __init__(self, seed: int, population_size: int) -> None:
+        super().__init__(optimize_mode="maximize", population_size=population_size)
+        self.seed = seed
+        self.state = random.Random(seed).getstate()
+
+    def update_search_space(self, search_space: Any) -> None:
+        """Draw the first population."""
+        self.searchspace_json = search_space
+        self.space = json2space(search_space)
+        self.random_state = np.random.RandomState(self.seed)
+        self.population = []
+        for _ in range(self.population_size):
+            self._random_generate_individual()
+
+    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
+        """The next individual; draws from a state of our own behind the shared generator that NNI uses."""
+        shared = random.getstate()
+        random.setstate(self.state)
+        try:
+            return self._generate_individual(parameter_id)
+        finally:
+            self.state = random.getstate()
+            random.setstate(shared)
+
+
+TUNERS: dict[str, type[Ordered]] = {"Random": Random, "TPE": Tpe, "Evolution": Evolution}
+
+
+def make(name: str, settings: Settings) -> Ordered:
+    """The tuner of that name in this process."""
+    return TUNERS[name](**settings.model_dump())
+
+
+def class_name(name: str) -> str:
+    """Where NNI finds the tuner of that name."""
+    return f"{__name__}.{TUNERS[name].__name__}"
+
+
+def _end_with(driver: guard.Identity) -> None:
+    """End NNI's node manager, our parent, and all that it started when the driver is gone."""
+    manager = os.getppid()
+
+    def act() -> None:
+        if os.getppid() == manager:
+            guard.end(guard.family(psutil.Process(manager)))
+        os._exit(1)
+
+    guard.watch(lambda: os.getppid() != manager or not guard.alive(driver), act)
