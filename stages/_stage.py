@@ -217,6 +217,6 @@ def _side_files(context: Context, peak: int) -> None:
 def _yaml(value: Any) -> str:
     yaml, text = YAML(), StringIO()
     yaml.default_flow_style = None
-    yaml.width = 110
+    yaml.width = 1000
     yaml.dump(value, text)
     return text.getvalue()
