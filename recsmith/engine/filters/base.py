@@ -16,7 +16,7 @@ from recsmith.model.contract import or_popularity
 
 
 def histories(graph: Graph) -> sparse.csr_matrix:
-    """What filters read, (U, I) float32: 1 for each touched item, or summed weights where any edge weighs other than 1."""
+    """What filters read, (U, I) float32: 1 where an item was touched, or summed weights where any edge weighs not 1."""
     return graph.binary if bool((graph.weight == 1).all()) else graph.weighted
 
 

@@ -1,0 +1,50 @@
+"""Stage ``baseline``: what would you use without Recsmith?"""
+
+from __future__ import annotations
+
+from recsmith.baselines import tune
+from recsmith.baselines.journal import Journal
+from recsmith.baselines.tables import COLUMNS, line, rows, summary, write_trials
+from recsmith.config.baseline import Baseline
+from recsmith.config.evaluate import Evaluate
+from recsmith.config.search import Search
+from recsmith.engine.fit import FitSettings
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
+from recsmith.model.record import Record, cutoffs_with, write_records
+from stages._stage import DATA, Context, stage
+
+
+def run(context: Context) -> None:
+    """Tune every baseline on valid; write ``records.json`` and ``trials.csv``."""
+    params, metric = context.section("baseline", Baseline), context.section("search", Search).metric
+    cutoffs = cutoffs_with(metric, context.section("evaluate", Evaluate).cutoffs)
+    graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
+    context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
+    settings = FitSettings(
+        seed=context.run.seed,
+        device=context.run.device,
+        threads=context.run.threads,
+        memory_mb=context.run.memory_mb,
+        metric=metric,
+    )
+    journal, finished = Journal(context.work / "finished"), []
+
+    def on_record(record: Record) -> None:
+        journal.keep(record)
+        finished.append(record)
+        context.say(line(finished, metric))
+
+    records = tune(params, graph, valid, settings, cutoffs, on_record=on_record, known=journal.known)
+    write_records(context.out / "records.json", records)
+    write_trials(context.out / "trials.csv", records)
+    context.say(summary(records, metric))
+    context.track.table("trials", COLUMNS, rows(records))
+    for record in records:
+        if record.chosen:
+            context.metric(f"{record.name}/{metric}", record.metrics[metric])
+    journal.clear()
+
+
+if __name__ == "__main__":
+    stage("baseline", run)
