@@ -55,9 +55,8 @@ class Pattern:
 
 def pattern(matrix: sparse.csr_matrix, device: torch.device | str = "cpu") -> Pattern:
     """The pattern of a structurally symmetric matrix."""
-    matrix = sparse.csr_matrix(matrix)
     matrix.sort_indices()
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    rows = np.repeat(np.arange(len(matrix.indptr) - 1, dtype=np.int32), np.diff(matrix.indptr))
     columns = matrix.indices.astype(np.int32)
     mirror = np.empty(len(rows), np.int64)
     mirror[np.lexsort((rows, columns))] = np.arange(len(rows))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.utils.deterministic
 
 from recsmith.errors import UserError
+
+FILLING: Any = torch.utils.deterministic
+"""Holds the switch for filling new arrays; the module hides its attribute from type checkers."""
 
 
 def resolve(name: str) -> torch.device:
@@ -43,10 +47,10 @@ def repeatable(seed: int, threads: int, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(max(1, threads))
         torch.use_deterministic_algorithms(True)
         # Filling every new array with NaN first is a debugging aid and costs a sixth of a step.
-        deterministic.fill_uninitialized_memory = False
+        FILLING.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.use_deterministic_algorithms(before[1])
-            deterministic.fill_uninitialized_memory = before[2]
+            FILLING.fill_uninitialized_memory = before[2]

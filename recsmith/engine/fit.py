@@ -12,11 +12,11 @@ import torch
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.filters import fit_filter
-from recsmith.engine.gnn import Network
+from recsmith.engine.gnn import Network, needed_bytes
 from recsmith.engine.propagate import Adjacency, Gather, SquaredLength
 from recsmith.engine.sampling import Batch, Sampler
 from recsmith.engine.vectors import Vectors, vectors
-from recsmith.errors import UserError
+from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.losses import loss
@@ -73,6 +73,7 @@ def fit(
         raise UserError("The graph has no edges: there is nothing to learn from.")
     if isinstance(architecture, Filter):
         return Fitted(_filter(architecture, graph, settings), architecture, 0)
+    _fits(architecture, graph, settings)
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
         training = _Training(architecture, graph, settings, device)
@@ -89,6 +90,16 @@ def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
         return fit_filter(architecture, graph, memory_mb=settings.memory_mb, device=device)
+
+
+def _fits(architecture: Gnn, graph: Graph, settings: FitSettings) -> None:
+    needed = needed_bytes(architecture, graph.n_users + graph.n_items, graph.n_edges, settings.batch_size)
+    if needed > settings.memory_mb * 2**20:
+        raise SizedOut(
+            f"Training {describe(architecture)} on {graph.n_users:,} users and {graph.n_items:,} items needs about "
+            f"{needed / 2**20:,.0f} MB, more than params.yaml: run.memory_mb = {settings.memory_mb}. Raise it, or take a "
+            "smaller dimension or batch_size."
+        )
 
 
 class _Training:

@@ -46,7 +46,7 @@ class Network(nn.Module):
 
         Shapes: -> (N, D), or (N, (L + 1) D) where layers are concatenated.
         """
-        nodes = [self.embeddings]
+        nodes: list[torch.Tensor] = [self.embeddings]
         for number, layer in enumerate(self.layers):
             nodes.append(self._step(layer, nodes[-1], adjacency, last=number == len(self.layers) - 1))
         vectors = COMBINATIONS[self.architecture.combination](nodes)
@@ -58,3 +58,15 @@ class Network(nn.Module):
         if not last:
             out = ACTIVATIONS[self.architecture.activation](out)
         return nodes + out if self.architecture.residual else out
+
+
+def needed_bytes(architecture: Gnn, n_nodes: int, n_edges: int, batch_size: int) -> int:
+    """About what training holds at once: tables, optimizer, layers, the batch and the matrix.
+
+    Counted from the arrays that are alive in a step; ``benchmarks/training.py`` holds it against measured peaks.
+    """
+    layers, dimension = len(architecture.operators), architecture.dimension
+    width = dimension * (layers + 1 if architecture.combination == "concat" else 1)
+    tables = n_nodes * ((6 + 4 * layers) * dimension + 4 * width)
+    batch = batch_size * (9 * width + 6 * architecture.negatives)
+    return 4 * (tables + batch + 12 * n_edges)

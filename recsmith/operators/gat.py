@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from recsmith.engine.attention import attend
@@ -10,7 +12,7 @@ from recsmith.operators.contract import Operator
 
 
 class Gat(Operator):
-    """``x'_i = sum_j alpha_ij W x_j + c`` over i and its neighbours; ``alpha_i = softmax_j LeakyReLU(a W x_j + b W x_i)``.
+    """``x'_i = sum_j alpha_ij W x_j + c`` over i and its neighbours, ``alpha_i = softmax_j LReLU(a W x_j + b W x_i)``.
 
     Weights and formula are those of ``torch_geometric.nn.GATConv``; the sum over neighbours is our own product, which
     needs an eighth of the time and no array of edges times dimension (a test holds both to equal values and gradients).
@@ -22,9 +24,9 @@ class Gat(Operator):
         super().__init__(dimension)
         from torch_geometric.nn import GATConv
 
-        self.module = GATConv(dimension, dimension, add_self_loops=False)
+        self.module: Any = GATConv(dimension, dimension, add_self_loops=False)
 
     def forward(self, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
-        values = self.module.lin(nodes)
+        values = nodes @ self.module.lin.weight.T
         source, target = values @ self.module.att_src.view(-1), values @ self.module.att_dst.view(-1)
         return attend(values, source, target, adjacency.edges) + self.module.bias

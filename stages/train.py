@@ -1,0 +1,75 @@
+"""Stage ``train``: what does the winner learn?"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recsmith.config.evaluate import Evaluate
+from recsmith.config.train import Train
+from recsmith.engine.evaluate import evaluate
+from recsmith.engine.fit import FitSettings, Fitted, fit
+from recsmith.engine.progress import line
+from recsmith.engine.store import save_model
+from recsmith.errors import UserError
+from recsmith.files import read_json, write_json, write_text
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
+from recsmith.model.architecture import Filter, Gnn, architecture, describe
+from recsmith.model.record import cutoffs_with
+from stages._stage import DATA, Context, stage
+
+BEST = DATA / "search/best.json"
+
+
+def run(context: Context) -> None:
+    """Train the winner on train, stopped early on valid, and on train and valid for as many epochs as were best."""
+    params, cutoffs = context.section("train", Train), context.section("evaluate", Evaluate).cutoffs
+    winner, settings = read_best(BEST, params)
+    context.say(f"winner of the search: {describe(winner)}")
+    graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
+    candidate = fit(winner, graph, settings, valid, _told(context, "candidate"))
+    metrics = evaluate(candidate.model, graph, valid, cutoffs_with(settings.metric, cutoffs), settings.memory_mb)
+    fixed = replace(settings, epochs=candidate.epochs)
+    final = fit(winner, Graph.load(DATA / "graph/refit"), fixed, None, _told(context, "final"))
+    save_model(candidate, context.out / "candidate")
+    save_model(final, context.out / "final")
+    write_text(context.out / "history.csv", history_csv({"candidate": candidate, "final": final}, settings.metric))
+    write_json(context.out / "metrics.json", metrics)
+    context.metric(settings.metric, metrics[settings.metric])
+
+
+def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
+    """The winner and the settings of its trial, with at least the training that ``params`` allow."""
+    best = read_json(path)
+    try:
+        settings = FitSettings(**best["settings"])
+        winner = architecture(best["architecture"], f"{path}: architecture")
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} describes no winner ({error}). Run the stage search again.") from error
+    longer = max(settings.max_epochs, params.max_epochs), max(settings.patience, params.patience)
+    return winner, replace(settings, max_epochs=longer[0], patience=longer[1])
+
+
+def _told(context: Context, name: str) -> Callable[[dict[str, Any]], None]:
+    def tell(row: dict[str, Any]) -> None:
+        context.say(f"{name}  {line(row)}")
+        context.track.log({f"{name}/{key}": value for key, value in row.items()})
+
+    return tell
+
+
+def history_csv(models: dict[str, Fitted], metric: str) -> str:
+    """A row an epoch: model, epoch, loss, and the metric where it was evaluated."""
+    text = io.StringIO()
+    rows = [[name, row["epoch"], row["loss"], row.get(metric, "")] for name in models for row in models[name].history]
+    csv.writer(text, lineterminator="\n").writerows([["model", "epoch", "loss", metric], *rows])
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    stage("train", run)
