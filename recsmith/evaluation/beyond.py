@@ -37,7 +37,7 @@ def recommended(lists: np.ndarray, n_items: int) -> np.ndarray:
 
 
 def coverage(lists: np.ndarray, n_items: int) -> float:
-    """Share of the catalogue that stands in at least one list (Ge, Delgado-Battenfeld, Jannach 2010, "catalog coverage")."""
+    """Share of the catalogue that stands in at least one list (Ge et al. 2010, "catalog coverage")."""
     return float(np.count_nonzero(recommended(lists, n_items)) / n_items)
 
 
@@ -100,15 +100,6 @@ def gini(counts: np.ndarray) -> float | None:
     if total == 0:
         return None
     return float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum() / (n * total))
-
-
-def lorenz(counts: np.ndarray, points: int = 101) -> list[tuple[float, float]]:
-    """The Lorenz curve of ``counts``: (share of items, least first; their share of the total) at ``points`` places."""
-    ordered = np.concatenate(([0.0], np.cumsum(np.sort(counts).astype(np.float64))))
-    shares = np.linspace(0.0, 1.0, points)
-    at = np.interp(shares * len(counts), np.arange(len(ordered)), ordered)
-    total = ordered[-1] or 1.0
-    return [(float(x), float(y)) for x, y in zip(shares, at / total, strict=True)]
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:

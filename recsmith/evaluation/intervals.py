@@ -1,4 +1,4 @@
-"""How sure the averages are: bootstrap over users, the same resamples for every model, so that differences are paired."""
+"""How sure the averages are: bootstrap over users, the same resamples for every model, so differences are paired."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from recsmith.evaluation.beyond import beyond_accuracy, coverage, diversity, gini, lorenz, novelty, recommended
+from recsmith.evaluation.beyond import beyond_accuracy, coverage, diversity, gini, novelty, recommended
 from recsmith.graph.graph import Graph, from_edges
 
 # Four users, four items: item 0 is touched by all four, item 1 by users 0 and 1, item 2 by user 2, item 3 by nobody.
@@ -59,11 +59,6 @@ def test_a_shorter_cutoff_looks_at_the_head_of_the_list_only(graph: Graph) -> No
     values = beyond_accuracy(np.array([[0, 1, 2]]), graph, (1, 3))
     assert values["coverage@1"] == 1 / 4
     assert values["coverage@3"] == 3 / 4
-
-
-def test_the_lorenz_curve_of_equal_counts_is_the_diagonal() -> None:
-    assert lorenz(np.array([2, 2, 2, 2]), 3) == [(0, 0), (0.5, 0.5), (1, 1)]
-    assert lorenz(np.array([0, 0, 0, 4]), 3) == [(0, 0), (0.5, 0), (1, 1)]
 
 
 def test_padding_is_not_an_item() -> None:

@@ -1,0 +1,83 @@
+"""What models, architectures and data sets are called on the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODELS = {
+    "full": "Winner, exact",
+    "bundle": "Winner, bundle",
+    "popularity": "Popularity",
+    "item_knn": "Item-kNN",
+    "ease": "EASE",
+    "als": "ALS",
+    "lightgcn": "LightGCN",
+}
+METRICS = {
+    "ndcg": "NDCG",
+    "recall": "Recall",
+    "precision": "Precision",
+    "f1": "F1",
+    "hit_rate": "Hit rate",
+    "mrr": "MRR",
+    "map": "MAP",
+}
+OPERATORS = {"lightgcn": "LightGCN", "gcn": "GCN", "sage": "GraphSAGE", "gat": "GAT", "none": "no propagation"}
+FILTERS = {
+    "linear": "a linear item filter",
+    "neighbours": "an item-kNN filter",
+    "ridge": "a ridge item filter (EASE)",
+}
+SOURCES = {"ml-latest-small": "MovieLens latest-small", "demo": "the built-in demo", "files": "your files", "sql": "a query"}
+METHODS = {
+    "per_user_temporal": "each user's latest interactions",
+    "global_temporal": "everything after one moment",
+    "leave_one_out": "each user's last interaction",
+    "random": "a seeded random share",
+    "given": "the source's own test",
+}
+
+
+def model(name: str) -> str:
+    """A model's name on the page."""
+    return MODELS.get(name, name)
+
+
+def metric(name: str) -> str:
+    """``ndcg@20`` as ``NDCG@20``."""
+    base, at, cutoff = name.partition("@")
+    return f"{METRICS.get(base, base)}{at}{cutoff}"
+
+
+def architecture(value: dict[str, Any]) -> str:
+    """An architecture in a few words, with its article: ``a two-layer LightGCN network``."""
+    if value.get("family") == "filter":
+        return FILTERS.get(str(value.get("kind")), "an item filter")
+    layers = [name for name in value.get("operators", ()) if name != "none"]
+    if not layers:
+        return "matrix factorisation"
+    kinds = " + ".join(dict.fromkeys(OPERATORS.get(name, name) for name in layers))
+    return f"a {_number(len(layers))}-layer {kinds} network"
+
+
+def family(name: str) -> str:
+    """A family's name on the page."""
+    return {"gnn": "graph network", "filter": "item filter"}.get(name, name)
+
+
+def knobs(value: dict[str, Any]) -> dict[str, Any]:
+    """The knobs of an architecture that matter for its family."""
+    if value.get("family") != "filter":
+        return {name: knob for name, knob in value.items() if name != "family"}
+    own = {"linear": ("left_exponent", "right_exponent"), "neighbours": ("neighbours", "shrink"), "ridge": ("l2",)}
+    return {name: value[name] for name in ("kind", *own.get(str(value.get("kind")), ())) if name in value}
+
+
+def source(value: dict[str, Any]) -> str:
+    """The data set's name on the page."""
+    name = str(value.get("name", "the data"))
+    return str(value.get("title") or SOURCES.get(name, name))
+
+
+def _number(value: int) -> str:
+    return ("zero", "one", "two", "three", "four", "five", "six")[value] if value < 7 else str(value)

@@ -1,0 +1,76 @@
+"""One file that ties a result to the code, the data, the parameters and the runs that it came from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from recsmith import __version__
+from recsmith.files import digest
+
+PACKAGES = ("numpy", "scipy", "torch", "torch-geometric", "nni", "implicit", "pyarrow", "duckdb", "ibis-framework", "dvc")
+
+
+def lineage(
+    *,
+    git: Mapping[str, Any] | None,
+    lock: Mapping[str, Any] | None,
+    until: str,
+    params: Mapping[str, Any],
+    requirements: str | None,
+    runs: Mapping[str, Any],
+    bundle: str | None,
+    threads: int,
+) -> dict[str, Any]:
+    """``lineage.json``.
+
+    ``git``: commit and dirty, None outside a repository. ``lock``: dvc.lock as it was read, of which stages up to
+    ``until`` count. ``params``: effective parameters by section. ``requirements``: sha256 of the lock of packages.
+    ``runs``: run ids by stage. ``bundle``: its digest.
+    """
+    return {
+        "recsmith": __version__,
+        "bundle": bundle,
+        "git": dict(git) if git else None,
+        "stages": stage_hashes(lock, until),
+        "params": {"digest": digest(params), "effective": dict(params)},
+        "requirements_sha256": requirements,
+        "runs": dict(runs),
+        "environment": environment(threads),
+    }
+
+
+def stage_hashes(lock: Mapping[str, Any] | None, until: str) -> dict[str, Any]:
+    """md5 of what each stage read and wrote, up to and with the stage ``until``; side files left out."""
+    found: dict[str, Any] = {}
+    for name, entry in ((lock or {}).get("stages") or {}).items():
+        found[name] = {side: _hashes(entry.get(side) or ()) for side in ("deps", "outs")}
+        if name == until:
+            break
+    return found
+
+
+def _hashes(entries: Any) -> dict[str, str | None]:
+    kept = [entry for entry in entries if not entry["path"].endswith(("/run.json", "/timing.json"))]
+    return {entry["path"]: entry.get("md5") for entry in kept}
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """Where it ran, without naming the machine."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+        "threads": threads,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,65 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+NONE = "–"
+
+
+def score(value: float | None, digits: int = 4) -> str:
+    """A metric, e.g. ``0.1234``."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """A difference with its sign; a true minus."""
+    return NONE if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share, e.g. ``12.3 %``."""
+    return NONE if value is None else f"{100 * value:.{digits}f} %".replace("-", "−")
+
+
+def signed_percent(value: float | None, digits: int = 1) -> str:
+    """A relative change, e.g. ``+4.2 %``."""
+    return NONE if value is None else f"{100 * value:+.{digits}f} %".replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands set apart, e.g. ``100,836``."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def size(value: float | None) -> str:
+    """Bytes in the unit that suits, e.g. ``1.2 MB`` (decimal units)."""
+    if value is None:
+        return NONE
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(value) < 1000 or unit == "GB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.{_digits(value)}f} {unit}"
+        value /= 1000
+    return NONE
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration in ms, e.g. ``0.84 ms``."""
+    return NONE if value is None else f"{value:,.{_digits(value)}f} ms"
+
+
+def seconds(value: float | None) -> str:
+    """A duration, e.g. ``3.2 s`` or ``4 min 10 s``."""
+    if value is None:
+        return NONE
+    minutes, rest = divmod(round(value), 60)
+    return f"{value:.1f} s" if value < 60 else f"{minutes} min {rest} s"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, e.g. ``0.012`` or ``< 0.01``."""
+    if value is None:
+        return NONE
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def _digits(value: float) -> int:
+    return 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0

@@ -1,0 +1,60 @@
+"""From the rows of the line's CSV files to what the report shows."""
+
+from __future__ import annotations
+
+from recsmith.report.inputs import Row
+
+
+def trials(rows: list[dict[str, str]], metric: str) -> list[Row]:
+    """Search trials in their order (baselines, numbered 0, left out) with the best so far."""
+    shaped: list[Row] = []
+    best: float | None = max((value for row in rows if row["number"] == "0" and (value := _number(row[metric]))), default=None)
+    for row in rows:
+        if row["number"] == "0":
+            continue
+        value = _number(row[metric]) if row["status"] == "done" else None
+        best = value if best is None else best if value is None else max(best, value)
+        shaped.append(
+            {
+                "trial": int(row["number"]),
+                "family": row["family"],
+                "label": row["description"],
+                "status": row["status"],
+                "value": value,
+                "best": best,
+                "error": row.get("error") or None,
+            }
+        )
+    return shaped
+
+
+def pareto(rows: list[dict[str, str]], metric: str) -> list[Row]:
+    """Recipes with their bytes and the metric on valid."""
+    return [
+        {
+            "recipe": row["recipe"],
+            "bytes": int(row["bytes"]),
+            "ratio": float(row["ratio"]),
+            "retained": float(row["retained"]),
+            "value": float(row[metric]),
+            "chosen": row["chosen"] == "1",
+        }
+        for row in rows
+    ]
+
+
+def training(rows: list[dict[str, str]], metric: str) -> list[Row]:
+    """Epochs of the candidate and of the final model."""
+    return [
+        {
+            "run": row.get("run") or row.get("model") or "training",
+            "epoch": int(row["epoch"]),
+            "loss": _number(row.get("loss")),
+            metric: _number(row.get(metric)),
+        }
+        for row in rows
+    ]
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,59 @@
+"""The results as a table for the console and for the README."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsmith.report import labels
+from recsmith.report import numbers as n
+
+ORDER = ("full", "popularity", "item_knn", "ease", "als", "lightgcn", "bundle")
+"""Winner, baselines, compressed winner."""
+
+
+def result_rows(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows: model, what it is, NDCG, Recall, bytes of the model to serve, ms.
+
+    ``metrics``, ``choice`` and ``timing`` are the contents of evaluate's metrics.json, compress's choice.json and
+    evaluate's timing.json. ms: one user's list from the bundle (median), a user's share of ranking everybody elsewhere.
+    """
+    models = metrics["models"]
+    cutoff = _cutoff(models["full"]["test"])
+    head = ["model", "what", f"NDCG@{cutoff}", f"Recall@{cutoff}", "bytes", "ms a user"]
+    return head, [_row(name, models[name], cutoff, choice, timing, metrics["users"]) for name in ORDER if name in models]
+
+
+def _cutoff(test: dict[str, float]) -> int:
+    cutoffs = [int(name.partition("@")[2]) for name in test]
+    return 20 if 20 in cutoffs else max(cutoffs)
+
+
+def _row(
+    name: str, model: dict[str, Any], cutoff: int, choice: dict[str, Any], timing: dict[str, Any], users: int
+) -> list[str]:
+    test, size = model.get("test") or {}, choice.get("bytes") or {}
+    taken = (timing.get("ranking_ms") or {}).get(name)
+    ms = (timing.get("bundle_query") or {}).get("p50_ms") if name == "bundle" else taken and taken / users
+    weight = {"full": size.get("export"), "bundle": size.get("chosen")}.get(name)
+    what = model["architecture"] if test else f"left out: {model.get('note')}"
+    scores = [n.score(test.get(f"{metric}@{cutoff}")) for metric in ("ndcg", "recall")]
+    return [labels.model(name), what, *scores, n.NONE if weight is None else n.count(weight), n.score(ms, 2)]
+
+
+def result_table(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]) -> str:
+    """The rows as aligned text."""
+    head, rows = result_rows(metrics, choice, timing)
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    return "\n".join(_line(row, widths) for row in [head, ["-" * width for width in widths], *rows])
+
+
+def _line(row: list[str], widths: list[int]) -> str:
+    cells = [cell.ljust(width) if place < 2 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+    return "  ".join(cells).rstrip()
+
+
+def result_markdown(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]) -> str:
+    """The rows as a Markdown table."""
+    head, rows = result_rows(metrics, choice, timing)
+    rule = ["---", "---", *["---:"] * (len(head) - 2)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in [head, rule, *rows])

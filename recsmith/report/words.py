@@ -1,0 +1,182 @@
+"""Sentences that hold for any winner, any data set, wins, ties and losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsmith.report import labels
+from recsmith.report.inputs import Inputs
+from recsmith.report.numbers import count, milliseconds, percent, score, seconds, signed, signed_percent, size
+
+
+def headline(inputs: Inputs) -> str:
+    """Which architecture wins on this data."""
+    name = labels.architecture(inputs.best.get("architecture", {}))
+    return f"{name[0].upper()}{name[1:]} wins on {labels.source(inputs.source)}."
+
+
+def against(inputs: Inputs) -> str:
+    """How the winner compares with the strongest baseline on the test."""
+    rival = inputs.strongest
+    if rival is None:
+        return "No baseline could be measured, so there is nothing to compare it with."
+    name, metric = labels.model(rival), labels.metric(inputs.headline)
+    paired = inputs.metrics["paired"]["full"][rival][inputs.headline]
+    low, high = paired["interval"]
+    if paired["difference"] == low == high == 0:
+        return f"On every user of the test it does exactly as well as {name}, the strongest baseline by {metric}."
+    return f"{_verdict(low, high)} {name}, the strongest baseline on the test: {_amount(inputs, rival, paired)}."
+
+
+def _verdict(low: float, high: float) -> str:
+    if low > 0:
+        return "It beats"
+    if high < 0:
+        return "It falls short of"
+    return "It cannot be told apart from"
+
+
+def _amount(inputs: Inputs, rival: str, paired: dict[str, Any]) -> str:
+    base = inputs.models[rival]["test"][inputs.headline]
+    low, high = paired["interval"]
+    relative = f" ({signed_percent(paired['difference'] / base)})" if base else ""
+    return (
+        f"{labels.metric(inputs.headline)} {score(inputs.models['full']['test'][inputs.headline])} against {score(base)}, "
+        f"a difference of {signed(paired['difference'])}{relative}, {confidence(inputs)} {signed(low)} to {signed(high)}"
+    )
+
+
+def confidence(inputs: Inputs) -> str:
+    """What the bars of the charts are."""
+    return f"{100 * inputs.confidence:g} % interval"
+
+
+def chosen_on_valid(inputs: Inputs) -> str:
+    """What the choice was made on; the test decided nothing."""
+    metric, valid = inputs.metric, inputs.models["full"]["valid"].get(inputs.metric)
+    return f"It was chosen on validation data alone ({labels.metric(metric)} {score(valid)} there); the test was opened once, after."
+
+
+def small(inputs: Inputs) -> str:
+    """How small the bundle is and what that cost."""
+    whole, served = (inputs.models.get(name) for name in ("full", "bundle"))
+    used, exported = model_bytes(inputs)
+    if whole is None or served is None or used is None:
+        return "No bundle was measured."
+    before, after = whole["test"][inputs.headline], served["test"][inputs.headline]
+    ratio = f", {exported / used:.1f} times smaller than its fp32 export" if exported else ""
+    kept = f" and keeps {percent(after / before)} of its {labels.metric(inputs.headline)} on the test" if before else ""
+    return f"It serves from {size(used)} of model{ratio}{kept}."
+
+
+def model_bytes(inputs: Inputs) -> tuple[int | None, int | None]:
+    """Bytes of the bundle's model tensors and of the fp32 export."""
+    found = inputs.choice.get("bytes")
+    values: dict[str, Any] = found if isinstance(found, dict) else {"chosen": found}
+    return values.get("chosen"), values.get("export")
+
+
+def stand_in(inputs: Inputs) -> tuple[str, str] | None:
+    """The warning of a run on data that only stands in, and what it means."""
+    if not inputs.source.get("stand_in"):
+        return None
+    return (
+        "Stand-in data: these are invented people and products.",
+        f"The data asked for could not be had ({inputs.source.get('reason') or 'no reason was recorded'}), so this run used "
+        "the built-in demo, a made-up marketplace. Nothing here says anything about the data you asked for.",
+    )
+
+
+def for_trying(inputs: Inputs) -> tuple[str, str] | None:
+    """What the licence of the small MovieLens set asks to be said."""
+    if inputs.source.get("name") != "ml-latest-small":
+        return None
+    return (
+        "This small data set is for trying.",
+        "MovieLens latest-small is a development set that changes over time; its licence says that it is not appropriate "
+        "for shared research results. Take these numbers as a sign that the line works, and run it on your own data.",
+    )
+
+
+def oracle(inputs: Inputs) -> str | None:
+    """How near the winner comes to the best that could be reached, where the truth is known."""
+    truth = inputs.metrics.get("oracle")
+    best = (truth or {}).get(inputs.headline)
+    if not best:
+        return None
+    share = inputs.models["full"]["test"][inputs.headline] / best
+    return (
+        f"The demo's truth is known: ranking by the true probabilities reaches {labels.metric(inputs.headline)} {score(best)} "
+        f"on this test. The winner reaches {percent(share)} of that."
+    )
+
+
+def data(inputs: Inputs) -> str:
+    """Where the data came from and how the test was set apart."""
+    counts, split = inputs.source.get("counts", {}), inputs.metrics["split"]
+    have = f"{n_of(counts.get('interactions'), 'interaction')} of {n_of(counts.get('users'), 'user')} with "
+    have = f"{have}{n_of(counts.get('items'), 'item')}. " if counts else ""
+    method = labels.METHODS.get(str(split.get("method")), str(split.get("method")))
+    return f"{labels.source(inputs.source)}: {have}The sealed test is {method}.{_cold(split)}"
+
+
+def _cold(split: dict[str, Any]) -> str:
+    users, pairs = split.get("test_users_without_history", 0), split.get("test_pairs_with_unknown_item", 0)
+    parts = [f"{n_of(users, 'user')} without any history (served the popular items)"] if users else []
+    parts += [f"{n_of(pairs, 'pair')} with an item that nobody could know of (counted as misses)"] if pairs else []
+    return f" It holds {' and '.join(parts)}." if parts else ""
+
+
+def n_of(value: int | None, noun: str) -> str:
+    """A number and its noun: ``1 user``, ``2 users``."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def leaks(inputs: Inputs) -> str:
+    """What the audit of the splits proved."""
+    proofs = inputs.audit.get("proofs", {})
+    if not proofs:
+        return "No audit was recorded."
+    broken = [name for name, value in proofs.items() if value]
+    if broken:
+        return "The audit found leaks: " + ", ".join(name.replace("_", " ") for name in broken) + "."
+    timed = any(name.startswith("future") for name in proofs)
+    future = " and no interaction is learnt from that lies after what is tested" if timed else ""
+    return f"Counted in the written files: no pair stands in two splits{future}."
+
+
+def checked(inputs: Inputs) -> str:
+    """What the data checks said, in one sentence."""
+    found = inputs.checks.get("checks", [])
+    if not found:
+        return "No checks were recorded."
+    failed = [check for check in found if not check.get("success")]
+    passed = f"{len(found) - len(failed)} of {len(found)} checks passed"
+    return f"{passed}." if not failed else f"{passed}; the others warn and do not stop the line."
+
+
+def cost(inputs: Inputs) -> str:
+    """Time and memory of the whole line, and of one answer."""
+    spent = [value["seconds"] for value in inputs.timing.values() if value.get("seconds") is not None]
+    memory = [value["peak_memory_mb"] for value in inputs.timing.values() if value.get("peak_memory_mb") is not None]
+    if not spent:
+        return "No times were recorded."
+    peak = f" and {max(memory) / 1000:.1f} GB of memory at most" if memory else ""
+    query = inputs.timing.get("evaluate", {}).get("bundle_query", {})
+    answer = (
+        f" One answer of the bundle takes {milliseconds(query['p50_ms'])} at the median and {milliseconds(query['p99_ms'])} "
+        f"at the 99th percentile, measured over {n_of(query['calls'], 'call')} one after the other."
+        if query
+        else ""
+    )
+    return f"The line took {seconds(sum(spent))}{peak}.{answer}"
+
+
+def origin(inputs: Inputs) -> str:
+    """Which state of code and data this report stands for."""
+    git, bundle = inputs.lineage.get("git") or {}, inputs.lineage.get("bundle")
+    commit = git.get("commit")
+    code = f"Code at commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}" if commit else (
+        "Code outside of any git repository"
+    )
+    return f"{code}; bundle {bundle[:12]}. The whole chain stands below and in lineage.json." if bundle else f"{code}."
