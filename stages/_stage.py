@@ -63,7 +63,7 @@ class Context:
         """Section ``name`` as ``model``, shown as it will be used (defaults included)."""
         section = parse(self.sections.get(name) or {}, model, f"{PARAMS}: {name}")
         values = section.model_dump(mode="json")
-        self.say(_yaml({name: values}).rstrip())
+        self.say(_yaml({name: values}, flow=name != self.name))
         self.track.config({name: values})
         return section
 
@@ -103,7 +103,7 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
     settings = parse(sections.get("run") or {}, Run, f"{PARAMS}: run")
     with only_writer(name), limited_threads(settings.threads):
         context = Context(name, sections, settings, Track(name, run_id(), WORK / "wandb"))
-        context.say(_yaml({"run": settings.model_dump(mode="json")}).rstrip())
+        context.say(_yaml({"run": settings.model_dump(mode="json")}))
         try:
             with _memory() as peak:
                 run(context)
@@ -214,9 +214,10 @@ def _side_files(context: Context, peak: int) -> None:
     context.say(f"{context.name}: done in {timing['seconds']:.1f} s, peak memory {timing['peak_memory_mb']:.0f} MB")
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: dict[str, Any], *, flow: bool = False) -> str:
+    """``{name: section}`` as YAML: a line a knob, or all in one line."""
     yaml, text = YAML(), StringIO()
-    yaml.default_flow_style = None
-    yaml.width = 1000
+    yaml.default_flow_style = True if flow else None
+    yaml.width = 10_000
     yaml.dump(value, text)
-    return text.getvalue()
+    return text.getvalue().rstrip()

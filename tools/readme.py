@@ -16,7 +16,7 @@ PLACE = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 def table(results: Results) -> str:
     """The section between the marks."""
-    caption = f"Source: {results.source['source']}; split: {results.metrics['split']['method']}. "
+    caption = f"Source: {results.source['name']}; split: {results.metrics['split']['method']}. "
     return f"{markdown(results.header(), results.rows())}\n\n{caption}{' '.join(results.notes())}\n"
 
 
