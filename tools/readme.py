@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recsmith.errors import UserError
 from recsmith.files import write_text
-from tools.results import Results, load, markdown
+from tools.results import Results, load
 
 README = Path("README.md")
 PLACE = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
@@ -16,8 +16,7 @@ PLACE = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 def table(results: Results) -> str:
     """The section between the marks."""
-    caption = f"Source: {results.source['name']}; split: {results.metrics['split']['method']}. "
-    return f"{markdown(results.header(), results.rows())}\n\n{caption}{' '.join(results.notes())}\n"
+    return f"{results.markdown}\n\n{' '.join(results.notes())}\n"
 
 
 def fill(text: str, results: Results) -> str:
