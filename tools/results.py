@@ -37,7 +37,7 @@ class Results:
         """What one has to know to read the table."""
         users, method = self.metrics["users"], self.metrics["split"]["method"]
         notes = [
-            f"Data: {self.source['name']}; split: {method}; {users:,} users of the sealed test, cold items count as misses.",
+            f"Data: {self.source['name']}; split: {method}; {users:,} users of the sealed test; cold items are misses.",
             "Bytes: tensors of the model, the winner's as its fp32 export. ms: one call of the bundle (median); "
             "elsewhere a user's share of ranking everybody.",
         ]
