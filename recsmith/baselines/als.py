@@ -38,8 +38,10 @@ def candidates(params: Baseline) -> list[Candidate]:
 def fit(candidate: Candidate, graph: Graph, settings: FitSettings) -> Vectors:
     """Factors of users and items, always on the processor; equal seeds give equal bytes."""
     knobs: dict[str, Any] = dict(candidate.knobs)
-    model = AlternatingLeastSquares(**knobs, dtype=np.float32, num_threads=settings.threads, random_state=settings.seed)
     # implicit's own threads share the rows; BLAS threads below them would only get in each other's way.
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            **knobs, dtype=np.float32, num_threads=settings.threads, random_state=settings.seed
+        )
         model.fit(histories(graph), show_progress=False)
     return vectors(torch.from_numpy(model.user_factors), torch.from_numpy(model.item_factors), graph)

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 
 from recsmith.engine.filters.base import ItemFilter, dense, histories
-from recsmith.engine.ranking import block_rows, blocks, top_of
+from recsmith.engine.ranking import block_rows, blocks
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
 
@@ -40,11 +40,21 @@ class Neighbours(ItemFilter):
 
 def _nearest(products: sparse.csr_matrix, targets: np.ndarray, norms: np.ndarray, knobs: Filter) -> sparse.csr_matrix:
     """The most similar items of each target; shapes: products (B, I) inner products, targets (B,) -> (B, I) sparse."""
-    rows = np.repeat(targets, np.diff(products.indptr))
-    scale = norms[rows] * norms[products.indices] + knobs.shrink
-    cosine = sparse.csr_matrix((products.data / scale, products.indices, products.indptr), shape=products.shape)
-    near = dense(cosine, torch.device("cpu"))
-    near[torch.arange(len(targets)), torch.from_numpy(targets)] = 0
-    columns, values = top_of(near.masked_fill_(near <= 0, -torch.inf), min(knobs.neighbours, near.shape[1]))
-    place = np.nonzero(columns >= 0)
-    return sparse.csr_matrix((values[place], (place[0], columns[place])), shape=products.shape, dtype=np.float32)
+    rows, columns = np.repeat(targets, np.diff(products.indptr)), products.indices
+    with np.errstate(invalid="ignore"):  # an item of weights that are all 0 has no length
+        cosine = np.nan_to_num(products.data / (norms[rows] * norms[columns] + knobs.shrink)).astype(np.float32)
+    cosine[columns == rows] = 0
+    ranges = zip(products.indptr[:-1], products.indptr[1:], strict=True)
+    kept = [start + _largest(cosine[start:stop], columns[start:stop], knobs.neighbours) for start, stop in ranges]
+    place = np.concatenate([np.zeros(0, np.int64), *kept])
+    near = (cosine[place], (rows[place] - targets[0], columns[place]))
+    return sparse.csr_matrix(near, shape=products.shape, dtype=np.float32)
+
+
+def _largest(values: np.ndarray, columns: np.ndarray, k: int) -> np.ndarray:
+    """Places of the ``k`` largest positive values, ties by lower column; shapes: values, columns (n,) -> (k or fewer,)."""
+    if len(values) <= k:
+        return np.flatnonzero(values > 0)
+    border = max(np.partition(values, -k)[-k], 0)
+    greater, equal = np.flatnonzero(values > border), np.flatnonzero((values == border) & (values > 0))
+    return np.concatenate([greater, equal[np.argsort(columns[equal])][: k - len(greater)]])
