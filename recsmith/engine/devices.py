@@ -34,11 +34,10 @@ def resolve(name: str) -> torch.device:
 @contextmanager
 def repeatable(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Seed torch, fix its threads and its algorithms for the block; what was set before is restored after it."""
-    deterministic = torch.utils.deterministic
     before = (
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
-        deterministic.fill_uninitialized_memory,
+        FILLING.fill_uninitialized_memory,
     )
     # cuBLAS reads this when it starts; without it the deterministic mode refuses matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

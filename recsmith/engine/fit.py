@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.gnn import Network, needed_bytes
-from recsmith.engine.propagate import Adjacency, Gather, SquaredLength
+from recsmith.engine.propagate import Gather, SquaredLength
 from recsmith.engine.sampling import Batch, Sampler
 from recsmith.engine.vectors import Vectors, vectors
 from recsmith.errors import SizedOut, UserError
@@ -97,8 +98,8 @@ def _fits(architecture: Gnn, graph: Graph, settings: FitSettings) -> None:
     if needed > settings.memory_mb * 2**20:
         raise SizedOut(
             f"Training {describe(architecture)} on {graph.n_users:,} users and {graph.n_items:,} items needs about "
-            f"{needed / 2**20:,.0f} MB, more than params.yaml: run.memory_mb = {settings.memory_mb}. Raise it, or take a "
-            "smaller dimension or batch_size."
+            f"{needed / 2**20:,.0f} MB, more than params.yaml: run.memory_mb = {settings.memory_mb}. Raise it, or take "
+            "a smaller dimension or batch_size."
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recsmith.engine.propagate import Adjacency
+from recsmith.engine.adjacency import Adjacency
 from recsmith.model.architecture import Gnn
 from recsmith.operators import operator
 

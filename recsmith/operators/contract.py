@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import nn
 
-from recsmith.engine.propagate import Adjacency
+from recsmith.engine.adjacency import Adjacency
 
 
 class Operator(nn.Module, ABC):

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.attention import attend
-from recsmith.engine.propagate import Adjacency
 from recsmith.operators.contract import Operator
 
 
