@@ -86,7 +86,7 @@ def best_values(task: Task, best: Candidate) -> dict[str, Any]:
         "architecture": record.architecture.model_dump(mode="json") if record.architecture else None,
         "metric": task.budget.metric,
         "valid": record.metrics,
-        "source": record.source if record.source == "search" else record.name,
+        "source": record.source,
         "epochs": record.epochs,
         "settings": settings,
         "record": record.model_dump(mode="json"),
@@ -106,7 +106,7 @@ def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
     """The trial table: who, how good at every cut-off, every knob in a column, and why it failed."""
     scores = _score_columns(rows, metric)
     table: list[list[Any]] = [
-        ["number", "source", "key", "status", *scores, "epochs", "family", *KNOBS, "description", "error"]
+        ["number", "source", "name", "key", "status", *scores, "epochs", "family", *KNOBS, "description", "error"]
     ]
     table += [_row(row, scores) for row in rows]
     return _csv(table)
@@ -125,11 +125,11 @@ def _metric_order(name: str) -> tuple[int, int]:
 
 def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
     record, knobs = row.record, _knobs(row.record)
-    source = "search" if record.source == "search" else record.name
     values = [record.metrics.get(name, "") for name in scores]
     last = (record.error or "").strip().splitlines()[-1:]
     shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
-    return [row.number, source, record.key, record.status, *values, record.epochs, *shown, record.describe(), *last]
+    start = [row.number, record.source, record.name, record.key, record.status]
+    return [*start, *values, record.epochs, *shown, record.describe(), *last]
 
 
 def _knobs(record: Record) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recsmith.config.base import Section, parse
-from recsmith.config.search import Space
+from recsmith.config.base import Run, Section, parse
+from recsmith.config.search import Search, Space
 from recsmith.files import digest, read_json, write_json
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn
-from recsmith.model.record import record_key
+from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
+from recsmith.search.space import space_of
 
 RUNS = "runs"
 TASK = "task.json"
@@ -70,19 +75,52 @@ class Task(Section):
         return parse(read_json(path), cls, str(path))
 
 
+def task_of(search: Search, run: Run, graph: Path, valid: Path, work: Path, cutoffs: Iterable[int] = CUTOFFS) -> Task:
+    """The task that the parameters describe, over the graph and the pairs in these folders.
+
+    Raises UserError where the space makes no sense or the folders cannot be read.
+    """
+    space = space_of(search)
+    pairs = Relevant.load(valid)
+    budget = Budget(
+        graph=Graph.load(graph).hash,
+        valid=arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
+        metric=search.metric,
+        cutoffs=cutoffs_with(search.metric, cutoffs),
+        seed=run.seed,
+        device=run.device,
+        threads=run.threads,
+        max_epochs=search.max_epochs,
+        patience=search.patience,
+        evaluate_every=search.evaluate_every,
+        batch_size=search.batch_size,
+    )
+    return Task(
+        graph=str(graph.resolve()),
+        valid=str(valid.resolve()),
+        folder=str(folder_of(work, budget)),
+        space=space.knobs,
+        tuner=search.tuner,
+        trials=min(search.trials, space.size),
+        concurrency=search.concurrency,
+        port=search.port,
+        budget=budget,
+        memory_mb=run.memory_mb,
+        trial_seconds=search.trial_seconds,
+    )
+
+
 def folder_of(work: Path, budget: Budget) -> Path:
     """Where the records of ``budget`` are kept under ``work``; other numbers of trials and other spaces share it."""
     return work.resolve() / digest(budget.model_dump(mode="json"))
 
 
-def pairs_hash(*arrays: np.ndarray) -> str:
+def arrays_hash(*arrays: np.ndarray) -> str:
     """A name for the content of arrays."""
-    return digest([[str(array.dtype), list(array.shape), _md5(array)] for array in arrays])
+    return digest([[str(array.dtype), _md5(array)] for array in arrays])
 
 
 def _md5(array: np.ndarray) -> str:
-    import hashlib
-
     return hashlib.md5(np.ascontiguousarray(array).tobytes(), usedforsecurity=False).hexdigest()
 
 

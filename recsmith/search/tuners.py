@@ -153,7 +153,7 @@ class Distinct(Ordered):
     def _adopt(self, number: int, proposal: dict[str, Any]) -> None:
         """Let the tuner know that ``number`` stands for a proposal that it has not drawn."""
         if isinstance(self.tuner, TpeTuner):
-            self.tuner._running_params[number] = format_parameters(proposal, self.tuner.space)
+            self.tuner._running_params[number] = format_parameters(proposal, self.tuner.space or {})
 
 
 class Nested(ParameterSpec):

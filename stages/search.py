@@ -1,0 +1,48 @@
+"""Stage ``search``: which architecture wins here? Trials on ``graph/fit``, crowned on valid."""
+
+from __future__ import annotations
+
+from recsmith.config.evaluate import Evaluate
+from recsmith.config.search import Search
+from recsmith.graph.graph import Graph
+from recsmith.model.record import read_records
+from recsmith.search import choose, nni_experiment
+from recsmith.search.space import space_of
+from recsmith.search.task import task_of
+from stages._stage import DATA, Context, stage
+
+FIT, VALID = DATA / "graph" / "fit", DATA / "graph" / "valid"
+BASELINES = DATA / "baseline" / "records.json"
+COLUMNS = ["number", "status", "value", "description"]
+
+
+def run(context: Context) -> None:
+    """Search, crown, and write ``best.json``, ``trials.csv`` and ``history.csv``."""
+    params = context.section("search", Search)
+    cutoffs = context.section("evaluate", Evaluate).cutoffs
+    graph, space = Graph.load(FIT), space_of(params)
+    task = task_of(params, context.run, FIT, VALID, context.work, cutoffs)
+    context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
+    context.say(f"the space holds {space.size:,} different candidates; {task.trials} are tried by {task.tuner}")
+    answers = nni_experiment.search(task, context.work, context.say)
+    rows = choose.candidates(task, answers, read_records(BASELINES))
+    best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
+    choose.write(context.out, task, rows, best)
+    context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})
+    context.timing("known", sum(answer.known for answer in answers))
+    _report(context, params.metric, rows, best)
+
+
+def _report(context: Context, metric: str, rows: list[choose.Candidate], best: choose.Candidate) -> None:
+    for row in rows:
+        if (value := row.value(metric)) is not None:
+            context.track.log({"trial": row.number, metric: value})
+    table = [[row.number, row.record.status, row.value(metric), row.record.describe()] for row in rows]
+    context.track.table("trials", COLUMNS, table)
+    origin = f"trial {best.number}" if best.number else f"the baseline {best.record.name}"
+    context.say(f"winner: {best.record.describe()} ({origin})")
+    context.metric(metric, best.value(metric) or 0.0)
+
+
+if __name__ == "__main__":
+    stage("search", run)
