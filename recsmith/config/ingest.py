@@ -10,6 +10,7 @@ from recsmith.config.base import Section
 
 Role = Literal["interactions", "train", "valid", "test", "users", "items", "social", "knowledge"]
 Format = Literal["delimited", "parquet", "jsonl", "recbole", "lightgcn"]
+Unit = Literal["s", "ms", "us", "ns", "iso"]
 RAW = "data/raw"
 
 
@@ -34,7 +35,7 @@ class FileSpec(Section):
     """Delimited text only."""
     event: str | None = None
     """The event of every row, where the file is of one kind only."""
-    timestamp_unit: Literal["s", "ms", "us", "ns", "iso"] = "s"
+    timestamp_unit: Unit = "s"
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -54,6 +55,8 @@ class Sql(Section):
     query: str
     items_query: str | None = None
     users_query: str | None = None
+    timestamp_unit: Unit = "s"
+    """Of times that the database holds as numbers or text; typed ones are taken as they are."""
     dsn_variable: str = "RECSMITH_DSN"
     """Name of the environment variable that holds the PostgreSQL address; the address itself is a secret."""
 

@@ -48,10 +48,19 @@ class Tables:
 
 
 def merged(parts: list[Tables]) -> Tables:
-    """Tables one below the other; side columns that a part lacks are null there."""
+    """Tables one below the other; where several describe users or items, one row for each id, the first value."""
     tables = {name: stacked(name, [getattr(part, name) for part in parts]) for name in c.TABLES}
+    for name, key in (("users", c.USER), ("items", c.ITEM)):
+        if sum(getattr(part, name).num_rows > 0 for part in parts) > 1:
+            tables[name] = _one_row_each(tables[name], key)
     rows = {file: count for part in parts for file, count in part.rows.items()}
     return Tables(**tables, rows=rows, notes=tuple(note for part in parts for note in part.notes))
+
+
+def _one_row_each(table: pa.Table, key: str) -> pa.Table:
+    others = [name for name in table.column_names if name != key]
+    first = table.group_by(key, use_threads=False).aggregate([(name, "first") for name in others])
+    return pa.table({name: first.column(name if name == key else f"{name}_first") for name in table.column_names})
 
 
 def stacked(name: str, tables: list[pa.Table]) -> pa.Table:

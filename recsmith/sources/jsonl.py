@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+import pyarrow as pa
 
 from recsmith.config.ingest import FileSpec, Ingest
 from recsmith.errors import UserError
@@ -27,17 +30,15 @@ def read(params: Ingest, root: Path) -> Tables:
 
 def load(path: Path, shown: str, spec: FileSpec) -> Raw:
     """The whole file; a key that a line lacks is null there. UserError names the first line that is no JSON object."""
-    names = _names(path, shown)
-    rows = ([row.get(name) for name in names] for row in objects(path, shown))
-    return Raw(records.columns(names, _batches(rows)), shown, word="record")
+    return Raw(records.table(_tables(path, shown)), shown, word="record")
 
 
-def _names(path: Path, shown: str) -> list[str]:
-    """All keys, in the order in which they first appear."""
-    names: dict[str, None] = {}
-    for row in objects(path, shown):
-        names.update(dict.fromkeys(row))
-    return list(names)
+def _tables(path: Path, shown: str) -> Iterator[pa.Table]:
+    """Batches of objects as columns, keys in the order in which they first appear."""
+    rows = objects(path, shown)
+    while batch := list(itertools.islice(rows, BATCH)):
+        names = list(dict.fromkeys(name for row in batch for name in row))
+        yield records.columns(names, [[row.get(name) for row in batch] for name in names])
 
 
 def objects(path: Path, shown: str) -> Iterator[dict[str, Any]]:
@@ -73,14 +74,3 @@ def _object(line: str, number: int, shown: str) -> dict[str, Any]:
             f"there is {line.strip()[:60]!r}."
         )
     return value
-
-
-def _batches(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
-    batch: list[list[Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

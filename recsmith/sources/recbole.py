@@ -36,20 +36,15 @@ COLUMNS = {
 
 
 def read(params: Ingest, root: Path) -> Tables:
-    """The files that are named, or all atomic files of the folder (those of one name where it is a file)."""
+    """The files that are named, or all atomic files of the folder; where ``params.path`` is a file, that one alone."""
     where = places.base(params, root)
-    specs = params.files or found(where)
-    links = _links(where)
+    links = _links(where) if where.is_dir() else None
     parts = []
-    for spec in specs:
-        path, shown = places.located(where if where.is_dir() else where.parent, _folder(params, where), spec)
+    for spec in params.files or found(where):
+        path, shown = places.located(where, params.path, spec)
         raw, full = _load(path, shown, spec)
         parts.append(canonical(_linked(raw, links) if full.role == "knowledge" else raw, full))
     return merged(parts)
-
-
-def _folder(params: Ingest, where: Path) -> str:
-    return params.path if where.is_dir() else str(Path(params.path).parent)
 
 
 def found(where: Path) -> tuple[FileSpec, ...]:
@@ -57,14 +52,13 @@ def found(where: Path) -> tuple[FileSpec, ...]:
 
     UserError where there is none, or where several data sets lie side by side.
     """
-    folder = where if where.is_dir() else where.parent
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix in ROLES]
-    inter = [path for path in paths if path.suffix == ".inter"]
     if where.is_file():
-        inter = [path for path in inter if path == where or (_part(where) and _stem(path) == _stem(where))]
+        return (FileSpec(),)
+    paths = [path for path in sorted(where.iterdir()) if path.suffix in ROLES]
+    inter = [path for path in paths if path.suffix == ".inter"]
     names = {_stem(path) for path in inter}
     if len(names) != 1:
-        raise UserError(_not_one(folder, inter))
+        raise UserError(_not_one(where, inter))
     specs = [FileSpec(file=path.name, role=_role(path)) for path in paths if _stem(path) in names]
     split = any(spec.role in c.SPLITS for spec in specs)
     return tuple(spec for spec in specs if not (split and spec.role == "interactions"))
@@ -115,13 +109,21 @@ def _parsed(path: Path, shown: str, spec: FileSpec, delimiter: str, names: list[
 
 
 def _delimiter(line: str, shown: str) -> str:
-    for delimiter in ("\t", ",", " "):
-        if all(CELL.match(cell.strip()) for cell in line.split(delimiter)):
-            return delimiter
+    delimiter = typed(line)
+    if delimiter:
+        return delimiter
     raise UserError(
         f"{shown}: RecBole's header is due, names with types ({', '.join(KINDS)}) such as "
         f"user_id:token<tab>item_id:token; its first line is {line[:120]!r}."
     )
+
+
+def typed(line: str) -> str | None:
+    """The delimiter of RecBole's header, or None where the line is none."""
+    for delimiter in ("\t", ",", " "):
+        if all(CELL.match(cell.strip()) for cell in line.split(delimiter)):
+            return delimiter
+    return None
 
 
 def _no_sequences(names: list[str], shown: str, role: str) -> None:
@@ -129,9 +131,8 @@ def _no_sequences(names: list[str], shown: str, role: str) -> None:
         raise UserError(f"{shown} holds histories (item_id_list), not single interactions; give the plain .inter file.")
 
 
-def _links(where: Path) -> pa.Table | None:
+def _links(folder: Path) -> pa.Table | None:
     """Entity -> item, from the ``.link`` file beside the others."""
-    folder = where if where.is_dir() else where.parent
     files = sorted(folder.glob("*.link"))
     if not files:
         return None

@@ -10,13 +10,20 @@ import pyarrow as pa
 from recsmith.sources.values import text
 
 
-def columns(names: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]]) -> pa.Table:
-    """Batches of rows as one table; a column whose values are of several kinds becomes text, value by value."""
-    chunks: list[list[pa.Array]] = [[] for _ in names]
-    for batch in batches:
-        for chunk, values in zip(chunks, zip(*batch, strict=True), strict=False):
-            chunk.append(_array(list(values)))
-    return pa.table([_column(chunk) for chunk in chunks], names=list(names))
+def columns(names: Sequence[str], values: Iterable[Sequence[Any]]) -> pa.Table:
+    """A batch of columns as a table; a column whose values are of several kinds becomes text, value by value."""
+    return pa.table([_array(list(column)) for column in values], names=list(names))
+
+
+def table(batches: Iterable[pa.Table]) -> pa.Table:
+    """Batches below each other; columns that a batch lacks are null there, differing kinds become text."""
+    parts = list(batches)
+    names = dict.fromkeys(name for part in parts for name in part.column_names)
+    return pa.table({name: _column([_chunk(part, name) for part in parts]) for name in names})
+
+
+def _chunk(part: pa.Table, name: str) -> pa.Array:
+    return part.column(name).combine_chunks() if name in part.column_names else pa.nulls(part.num_rows)
 
 
 def _array(values: list[Any]) -> pa.Array:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet
 
 from recsmith.config.ingest import RAW, FileSpec, Ingest, Role, Sql
@@ -47,7 +48,11 @@ def queries(sql: Sql) -> dict[Role, str]:
 
 def _query(connection: Any, sql: Sql) -> Iterator[tuple[Raw, FileSpec]]:
     for role, query in queries(sql).items():
-        yield Raw(_run(connection, query, role), f"{sql.backend} {role} query"), FileSpec(role=role)
+        yield Raw(_run(connection, query, role), f"{sql.backend} {role} query"), _spec(sql, role)
+
+
+def _spec(sql: Sql, role: Role) -> FileSpec:
+    return FileSpec(role=role, timestamp_unit=sql.timestamp_unit)
 
 
 def _run(connection: Any, query: str, role: str) -> pyarrow.Table:
@@ -57,9 +62,9 @@ def _run(connection: Any, query: str, role: str) -> pyarrow.Table:
         raise UserError(f"params.yaml: ingest.sql: the {role} query returns no rows to read; a SELECT is due.")
     names = [column[0] for column in cursor.description]
     batches = iter(lambda: cursor.fetchmany(BATCH), [])
-    table = records.columns(names, (list(batch) for batch in batches))
+    table = records.table(records.columns(names, zip(*batch, strict=True)) for batch in batches)
     connection.con.rollback()
-    return table
+    return table if table.num_columns else pa.table({name: pa.nulls(0) for name in names})
 
 
 def _executed(connection: Any, query: str, role: str) -> Any:
@@ -131,5 +136,5 @@ def _snapshot(params: Ingest, root: Path) -> Tables:
     parts = []
     for role in queries(sql):
         table = pyarrow.parquet.read_table(folder / f"{role}.parquet")
-        parts.append(canonical(Raw(table, f"postgres {role} query"), FileSpec(role=role)))
+        parts.append(canonical(Raw(table, f"postgres {role} query"), _spec(sql, role)))
     return merged(parts)
