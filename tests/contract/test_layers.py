@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def _in(name: str, allowed: set[str]) -> bool:
 def test_the_library_holds_no_path_of_the_line() -> None:
     for path in SOURCES:
         if "recsmith" in path.parts and "cli" not in path.parts and "config" not in path.parts:
-            assert '"data/' not in path.read_text(encoding="utf-8"), path
+            assert not re.search(r"\"data/\S+\"", path.read_text(encoding="utf-8")), path
 
 
 def test_serving_needs_numpy_alone() -> None:
