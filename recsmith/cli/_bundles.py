@@ -1,0 +1,34 @@
+"""What the commands that open a bundle share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT = Path("data/compress/bundle")
+SHOWN = 10
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """The option that names the bundle."""
+    parser.add_argument("--bundle", type=Path, default=DEFAULT, help=f"folder of the bundle (default: {DEFAULT})")
+
+
+def warn(text: str) -> None:
+    """A line on stderr, so that it does not mix with what is asked for."""
+    print(text, file=sys.stderr)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def number(text: str) -> int:
+    """A count of at least 1; argparse says what was given."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)

@@ -1,0 +1,89 @@
+"""``recsmith recommend``: top-k lists from a bundle, for known users or for a history."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from recsmith.cli._bundles import add_bundle, number, some, warn
+from recsmith.cli._users import read_users
+from recsmith.errors import UserError
+from recsmith.serving.arrow import write_parquet
+from recsmith.serving.bundle import Answer, Bundle, Lists, load
+
+HELP = "top-k lists from a bundle, for known users or for a history"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_bundle(parser)
+    parser.add_argument("--users", help="the word all, or a file of user ids (one a line, or a column user_id)")
+    parser.add_argument("--history", help="item ids of somebody new, separated by commas")
+    parser.add_argument("--k", type=number, default=20, help="items in a list (default: 20)")
+    parser.add_argument("--out", type=Path, help="Parquet file to write; needed with --users")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Answer for users or for one history."""
+    if (args.users is None) == (args.history is None):
+        raise UserError("give either --users (all, or a file) or --history (item ids), and not both.")
+    if args.users is not None and args.out is None:
+        raise UserError("--users needs --out FILE.parquet; lists of many users do not go to the screen.")
+    bundle = load(args.bundle)
+    if args.k > len(bundle.items):
+        warn(f"k = {args.k} is more than the {len(bundle.items)} items of the catalogue; lists end sooner.")
+    if args.users is not None:
+        _users(bundle, args)
+    else:
+        _history(bundle, args)
+
+
+def _users(bundle: Bundle, args: argparse.Namespace) -> None:
+    lists = bundle.recommend(None if args.users == "all" else read_users(Path(args.users)), args.k)
+    if lists.unknown:
+        warn(f"{len(lists.unknown)} users are unknown and get the popularity list: {some(lists.unknown)}")
+    if lists.without_history:
+        warn(f"{lists.without_history} users have no history and get the popularity list.")
+    _write(bundle, lists, args.out)
+    print(f"{len(lists.users):,} users, {np.count_nonzero(lists.items >= 0):,} recommendations in {args.out}")
+
+
+def _history(bundle: Bundle, args: argparse.Namespace) -> None:
+    given = list(dict.fromkeys(item.strip() for item in args.history.split(",") if item.strip()))
+    answer = bundle.recommend_history(given, args.k)
+    if answer.unknown:
+        warn(f"{len(answer.unknown)} items are unknown and left aside: {some(answer.unknown)}")
+    if answer.untouched:
+        warn(f"{len(answer.untouched)} items were touched by nobody and say nothing: {some(answer.untouched)}")
+    if answer.popularity:
+        warn(f"{'The history is empty' if not given else 'Nothing of the history helps'}: this is the popularity list.")
+    if args.out is not None:
+        _write_answer(bundle, answer, args.out)
+    _show(bundle, answer)
+
+
+def _write(bundle: Bundle, lists: Lists, out: Path) -> None:
+    rows, columns = np.nonzero(lists.items >= 0)
+    write_parquet(
+        out,
+        {
+            "user_id": lists.users.take(rows),
+            "item_id": bundle.items.take(lists.items[rows, columns]),
+            "rank": (columns + 1).astype(np.int32),
+            "score": lists.scores[rows, columns],
+        },
+    )
+
+
+def _write_answer(bundle: Bundle, answer: Answer, out: Path) -> None:
+    places = answer.items[answer.items >= 0]
+    ranks = np.arange(1, len(places) + 1, dtype=np.int32)
+    write_parquet(out, {"item_id": bundle.items.take(places), "rank": ranks, "score": answer.scores[: len(places)]})
+
+
+def _show(bundle: Bundle, answer: Answer) -> None:
+    print(f"{'rank':>4}  {'score':>10}  item")
+    for rank, place in enumerate(answer.items[answer.items >= 0].tolist()):
+        print(f"{rank + 1:>4}  {answer.scores[rank]:>10.4f}  {bundle.label(place)}")

@@ -1,0 +1,27 @@
+"""``recsmith similar``: the items most like a given one."""
+
+from __future__ import annotations
+
+import argparse
+
+from recsmith.cli._bundles import add_bundle, number
+from recsmith.serving.bundle import load
+
+HELP = "the items most like a given one"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_bundle(parser)
+    parser.add_argument("--item", required=True, help="id of the item")
+    parser.add_argument("--k", type=number, default=10, help="how many (default: 10)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the nearest items by the cosine of their vectors."""
+    bundle = load(args.bundle)
+    items, cosines = bundle.similar(args.item, args.k)
+    print(f"{'rank':>4}  {'cosine':>8}  item")
+    for rank, (place, cosine) in enumerate(zip(items.tolist(), cosines.tolist(), strict=True), start=1):
+        if place >= 0:
+            print(f"{rank:>4}  {cosine:>8.4f}  {bundle.label(place)}")

@@ -1,0 +1,1 @@
+"""From an exact model to the smallest bundle that still answers right."""

@@ -1,0 +1,114 @@
+"""All recipes on the candidate, measured on valid with the code that serves; one is chosen, and gated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from recsmith.compress.methods import Recipe, recipes
+from recsmith.config.compress import Compress, Gate
+from recsmith.engine.metrics import evaluate_lists
+from recsmith.errors import UserError
+from recsmith.graph.relevant import Relevant
+from recsmith.serving.model import Batch, ServingModel, top_k
+
+EXPORT = "fp32 export"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe, measured."""
+
+    recipe: Recipe | None
+    """None for the fp32 export itself."""
+    bytes: int
+    ratio: float
+    """Bytes of the fp32 export / bytes of this."""
+    metrics: dict[str, float]
+    retained: float
+    """Share of the exact model's metric."""
+
+    @property
+    def name(self) -> str:
+        return EXPORT if self.recipe is None else self.recipe.name
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How well a model that serves does on valid, against the exact model."""
+
+    histories: Batch
+    relevant: Relevant
+    cutoffs: Iterable[int]
+    metric: str
+    exact: dict[str, float]
+
+    def row(self, recipe: Recipe | None, model: ServingModel, export_bytes: int) -> Row:
+        """``model`` measured."""
+        metrics = self.metrics(model)
+        return Row(recipe, model.model_bytes, export_bytes / model.model_bytes, metrics, self.retained(metrics))
+
+    def metrics(self, model: ServingModel) -> dict[str, float]:
+        """Metrics of the lists that ``model`` serves."""
+        users, cutoffs = self.relevant.users, sorted(set(self.cutoffs))
+        lists, _ = top_k(model, self.histories.take(users), cutoffs[-1])
+        return evaluate_lists(lists, users, self.relevant, cutoffs)
+
+    def retained(self, metrics: dict[str, float]) -> float:
+        """Share of the exact model's metric; 1 where the exact model has none to lose."""
+        return metrics[self.metric] / self.exact[self.metric] if self.exact[self.metric] > 0 else 1.0
+
+
+def measure(export: ServingModel, params: Compress, judge: Judge, say: Callable[[str], None]) -> list[Row]:
+    """The export and every recipe on it, in order; ``say`` is told each as it is done."""
+    rows = [judge.row(None, export, export.model_bytes)]
+    say(_line(rows[0], judge.metric))
+    for recipe in recipes(params):
+        rows.append(judge.row(recipe, recipe.apply(export), export.model_bytes))
+        say(_line(rows[-1], judge.metric))
+    return rows
+
+
+def choose(rows: list[Row], min_retained: float) -> Row:
+    """The smallest recipe that retains enough; where none does, the best. Of equals the better, or the smaller."""
+    measured = [row for row in rows if row.recipe is not None]
+    good = [row for row in measured if row.retained >= min_retained]
+    if good:
+        return min(good, key=lambda row: (row.bytes, -row.retained))
+    return max(measured, key=lambda row: (row.retained, -row.bytes))
+
+
+def pareto(rows: list[Row]) -> list[Row]:
+    """Rows that no other beats in bytes and in quality."""
+    return [row for row in rows if not any(_beats(other, row) for other in rows)]
+
+
+def check_gate(row: Row, gate: Gate, metric: str, exact: float) -> None:
+    """UserError where the chosen recipe keeps less, or shrinks less, than the gate asks for."""
+    found = f"{row.name} is the best recipe for compress.min_retained and"
+    restore = "The last accepted bundle comes back with `dvc checkout data/compress`."
+    if row.retained < gate.retained:
+        raise UserError(
+            f"{found} keeps {row.retained:.2%} of the exact model's {metric} on valid ({row.metrics[metric]:.5f} of "
+            f"{exact:.5f}, a loss of {1 - row.retained:.2%}); params.yaml: compress.gate.retained = "
+            f"{gate.retained:g} asks for more. "
+            f"Allow milder recipes (compress.precision, compress.sparsity, compress.export). {restore}"
+        )
+    if row.ratio < gate.ratio:
+        raise UserError(
+            f"{found} is {row.ratio:.2f} times smaller than the fp32 export; params.yaml: compress.gate.ratio = "
+            f"{gate.ratio:g} asks for more. Allow stronger recipes (compress.precision, compress.sparsity) or a lower "
+            f"compress.min_retained. {restore}"
+        )
+
+
+def _beats(other: Row, row: Row) -> bool:
+    no_worse = other.bytes <= row.bytes and other.retained >= row.retained
+    return no_worse and (other.bytes < row.bytes or other.retained > row.retained)
+
+
+def _line(row: Row, metric: str) -> str:
+    return (
+        f"  {row.name:<22} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
+        f"retained {row.retained:.2%}"
+    )

@@ -1,0 +1,43 @@
+"""Half precision: every number in two bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from recsmith.compress.contract import Knobs
+from recsmith.compress.popularity import narrowed
+from recsmith.errors import UserError
+from recsmith.serving.model import ServingModel
+from recsmith.serving.tables import SparseTable, Table
+
+
+def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
+    """All tables of ``model`` as float16; UserError where a number is too large for it."""
+    return replace(
+        model,
+        popularity=narrowed(model.popularity),
+        item_vectors=_table(model.item_vectors),
+        projection=_table(model.projection),
+        user_vectors=_table(model.user_vectors),
+        sparse=_sparse(model.sparse),
+    )
+
+
+def _table(table: Table | None) -> Table | None:
+    return None if table is None else Table(_half(table.dequantised()))
+
+
+def _sparse(table: SparseTable | None) -> SparseTable | None:
+    return None if table is None else replace(table, data=_half(table.values()), scale=None)
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    limit = np.finfo(np.float16).max
+    if values.size and np.abs(values).max() > limit:
+        raise UserError(
+            f"float16 ends at {limit:g} and the model holds {np.abs(values).max():g}. "
+            "Leave float16 out of params.yaml: compress.precision (int8 has a scale a row)."
+        )
+    return values.astype(np.float16)

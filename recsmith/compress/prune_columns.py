@@ -1,0 +1,64 @@
+"""Dimension pruning: whole columns of the vectors go, chosen by one of NNI's norm pruners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from nni.compression.pruning import FPGMPruner, L1NormPruner, L2NormPruner
+
+from recsmith.compress.contract import Knobs
+from recsmith.serving.model import ServingModel
+from recsmith.serving.tables import Table
+
+PRUNERS = {"L1": L1NormPruner, "L2": L2NormPruner, "FPGM": FPGMPruner}
+
+
+def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
+    """``model`` without the share ``knobs.sparsity`` of its vector columns; one column always stays."""
+    kept = kept_columns(model, knobs)
+    return model if kept is None else _cut(model, lambda values: np.ascontiguousarray(values[:, kept]))
+
+
+def masked(model: ServingModel, knobs: Knobs) -> ServingModel:
+    """The same with the columns set to zero: what :func:`compress` must answer like."""
+    kept = kept_columns(model, knobs)
+    return model if kept is None else _cut(model, lambda values: values * np.isin(np.arange(model.rank), kept))
+
+
+def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
+    """Columns that stay, ascending; None where all do.
+
+    The pruner sees items and what makes a user vector (projection or stored vectors) as one table, so that a column
+    goes from both sides at once.
+    """
+    tables = (model.item_vectors, model.projection or model.user_vectors)
+    rows = [table.dequantised() for table in tables if table is not None]
+    if round(knobs.sparsity * model.rank) < 1 or model.rank < 2:
+        return None
+    kept = np.flatnonzero(_mask(np.concatenate(rows), knobs))
+    return kept if len(kept) else np.array([int(np.argmax(np.abs(rows[0]).sum(axis=0)))])
+
+
+def _mask(values: np.ndarray, knobs: Knobs) -> np.ndarray:
+    """(r,) whether NNI keeps the column. Shapes: values (n, r) float32."""
+    module = torch.nn.Sequential(torch.nn.Embedding.from_pretrained(torch.from_numpy(values), freeze=False))
+    target = {"sparse_ratio": knobs.sparsity, "granularity": [len(values), 1]}
+    pruner = PRUNERS[knobs.pruner](module, [{"op_types": ["Embedding"], "target_settings": {"weight": target}}])
+    _, masks = pruner.compress()
+    pruner.unwrap_model()
+    return masks["0"]["weight"][0].numpy() > 0
+
+
+def _cut(model: ServingModel, change: Callable[[np.ndarray], np.ndarray]) -> ServingModel:
+    def table(old: Table | None) -> Table | None:
+        return None if old is None else Table(change(old.dequantised()))
+
+    return replace(
+        model,
+        item_vectors=table(model.item_vectors),
+        projection=table(model.projection),
+        user_vectors=table(model.user_vectors),
+    )

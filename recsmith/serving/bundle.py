@@ -1,0 +1,182 @@
+"""A bundle opened for serving: memory-mapped, checked, answering by the ids that its maker knew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsmith.errors import UserError
+from recsmith.serving import manifest as manifests
+from recsmith.serving import safetensors, tensors
+from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.model import Batch, ServingModel, top_k
+from recsmith.serving.select import select
+from recsmith.serving.strings import Strings
+
+MODEL = "model/tensors.safetensors"
+PEOPLE = "people/tensors.safetensors"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Recommendations for users. Shapes: items (n, k) int32 item index, -1 padded; scores (n, k) float32."""
+
+    users: Strings
+    items: np.ndarray
+    scores: np.ndarray
+    unknown: tuple[str, ...] = ()
+    """Users that the bundle does not know; their list is the popularity list."""
+    without_history: int = 0
+    """How many known users have no history; their list is the popularity list."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Recommendations for one history. Shapes: items (k,) int32 item index, -1 padded; scores (k,) float32."""
+
+    items: np.ndarray
+    scores: np.ndarray
+    unknown: tuple[str, ...] = ()
+    """Items of the history that the bundle does not know."""
+    untouched: tuple[str, ...] = ()
+    """Items of the history that the bundle knows by name only: nobody ever touched them."""
+    popularity: bool = False
+    """Whether nothing of the history says anything, so that the popularity list answers."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model with the ids, titles and histories of its users and items."""
+
+    manifest: dict[str, Any]
+    model: ServingModel
+    items: Strings
+    users: Strings
+    histories: Batch
+    titles: Strings | None = None
+
+    def recommend(
+        self,
+        user_ids: Sequence[str] | None,
+        k: int,
+        *,
+        allow: Sequence[str] | None = None,
+        block: Sequence[str] | None = None,
+    ) -> Lists:
+        """Lists for users (None: for all), items of their history left out; unknown users get popularity.
+
+        ``allow`` and ``block`` are item ids. Raises UserError for ids in them that are unknown and for ``k`` below 1.
+        """
+        if user_ids is None:
+            users, batch, unknown = self.users, self.histories, ()
+        else:
+            users, places = Strings.of(user_ids), self.users.find(user_ids)
+            batch = self._histories(places)
+            unknown = tuple(name for name, place in zip(user_ids, places, strict=True) if place < 0)
+        items, scores = top_k(self.model, batch, k, allow=self._filter(allow), block=self._filter(block))
+        empty = int(np.count_nonzero(np.diff(batch.indptr) == 0))
+        return Lists(users, items, scores, unknown, empty - len(unknown))
+
+    def recommend_history(self, item_ids: Sequence[str], k: int) -> Answer:
+        """A list for somebody new who touched ``item_ids``; unknown items are reported and the others used."""
+        places = self.items.find(item_ids)
+        known = np.unique(places[places >= 0])
+        telling = known[self.model.popularity[known] > 0]
+        batch = Batch(np.array([0, len(telling)]), telling)
+        items, scores = top_k(self.model, batch, k, block=known)
+        unknown = tuple(name for name, place in zip(item_ids, places, strict=True) if place < 0)
+        untouched = tuple(self.items[place] for place in known if self.model.popularity[place] == 0)
+        return Answer(items[0], scores[0], unknown, untouched, len(telling) == 0)
+
+    def embed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors of all items and all users (zeros without a history). Shapes: (I, r), (U, r) float32."""
+        return self._item_vectors(), self.model.vectors(self.histories)
+
+    def similar(self, item_id: str, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``k`` items with the highest cosine to one, itself left out.
+
+        Shapes: -> items (k,) int32 padded with -1, cosines (k,) float32.
+        Raises UserError where the item is unknown or the model has no item vectors.
+        """
+        place = int(self.items.find([item_id])[0])
+        if place < 0:
+            raise UserError(f"item {item_id!r} is not among the {len(self.items)} items of this bundle.")
+        unit = unit_rows(self._item_vectors())
+        cosine = (unit @ unit[place])[None].astype(np.float32)
+        cosine[0, place] = -np.inf
+        items, scores = select(cosine, k)
+        return items[0], scores[0]
+
+    def label(self, place: int) -> str:
+        """The id of an item, and its title where it has one."""
+        title = "" if self.titles is None else self.titles[place]
+        return f"{self.items[place]}  {title}".rstrip()
+
+    def _item_vectors(self) -> np.ndarray:
+        if self.model.item_vectors is None:
+            raise UserError("This bundle's model is a sparse item-item table without item vectors.")
+        return self.model.item_vectors.dequantised()
+
+    def _histories(self, places: np.ndarray) -> Batch:
+        """Histories of users by place, empty for -1."""
+        known = places >= 0
+        batch = self.histories.take(places[known])
+        lengths = np.zeros(len(places), np.int64)
+        lengths[known] = np.diff(batch.indptr)
+        users = np.full(len(places), -1, np.int64)
+        if batch.users is not None:
+            users[known] = batch.users
+        return Batch(np.concatenate(([0], np.cumsum(lengths))), batch.indices, batch.weights, users)
+
+    def _filter(self, item_ids: Sequence[str] | None) -> np.ndarray | None:
+        if item_ids is None:
+            return None
+        places = self.items.find(item_ids)
+        missing = [name for name, place in zip(item_ids, places, strict=True) if place < 0]
+        if missing:
+            raise UserError(f"items that this bundle does not know: {', '.join(missing[:10])}.")
+        return places
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length one; rows of zeros stay. Shapes: (n, r) -> (n, r) float32."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def load(folder: Path | str) -> Bundle:
+    """Open a bundle memory-mapped, once all checksums hold.
+
+    Raises UserError that names the file that is missing, truncated, altered, foreign or of a newer version.
+    """
+    folder = Path(folder)
+    manifest = manifests.read(folder)
+    try:
+        parts = {name: _tensors(folder, name, entry) for name, entry in manifest["parts"].items()}
+        return _bundle(manifest, parts["model"], parts.get("people", {}))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / manifests.NAME} does not describe this bundle: {error} is missing or wrong."
+        ) from error
+
+
+def _tensors(folder: Path, name: str, entry: dict[str, Any]) -> dict[str, np.ndarray]:
+    return safetensors.read(manifests.checked_file(folder, name, entry))
+
+
+def _bundle(manifest: dict[str, Any], model: tensors.Tensors, people: tensors.Tensors) -> Bundle:
+    items = tensors.strings(model, "item_ids")
+    if items is None:
+        raise KeyError("item_ids")
+    return Bundle(
+        manifest=manifest,
+        model=tensors.model(model, people, FoldIn(**manifest["fold_in"])),
+        items=items,
+        users=tensors.strings(people, "user_ids") or Strings.of(()),
+        histories=tensors.histories(people, len(items)),
+        titles=tensors.strings(model, "titles"),
+    )

@@ -1,0 +1,32 @@
+"""A vector for somebody whose history was not there when the model was trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """Knobs of the ridge solve; both relative, so that they do not depend on the scale of the vectors."""
+
+    alpha: float = 40.0
+    """Confidence in an interaction beyond that in its absence: ``c = 1 + alpha * weight``."""
+    l2: float = 0.1
+    """Times the mean diagonal of ``V^T V``."""
+
+
+def solve(vectors: np.ndarray, weights: np.ndarray, gram: np.ndarray, knobs: FoldIn) -> np.ndarray:
+    """The user vector that explains a history best when item vectors are held fixed.
+
+    Hu, Koren, Volinsky 2008, equation 4: ``x = (V^T C V + l I)^-1 V^T C p`` with ``C = 1 + alpha w`` on the history and
+    1 elsewhere, ``p`` 1 on the history and 0 elsewhere; ``V^T C V = V^T V + V_h^T (C_h - I) V_h`` keeps it r x r.
+    Shapes: vectors (h, r) float32, weights (h,), gram ``V^T V`` (r, r) float64 -> (r,) float32.
+    """
+    rank = len(gram)
+    extra = knobs.alpha * np.maximum(weights, 0).astype(np.float64)
+    rows = vectors.astype(np.float64)
+    ridge = max(knobs.l2 * np.trace(gram) / rank, np.finfo(np.float64).tiny ** 0.5)
+    left = gram + (rows.T * extra) @ rows + ridge * np.eye(rank)
+    return np.linalg.solve(left, rows.T @ (1.0 + extra)).astype(np.float32)

@@ -1,0 +1,224 @@
+"""The form in which every winner serves: ``score = q V^T + h S``, popularity for empty histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from recsmith.errors import UserError
+from recsmith.serving.fold_in import FoldIn, solve
+from recsmith.serving.select import select
+from recsmith.serving.tables import SparseTable, Table
+
+MEMORY = 20 << 20
+"""Bytes that the scores and gathered entries of one block of queries may take."""
+ENTRY = 40
+"""Bytes that one gathered entry of the sparse table takes while it is summed."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One person's history. Shapes: history (h,) int item indices, weights (h,) float32 or None for ones."""
+
+    history: np.ndarray
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Many histories in CSR, and where their stored vectors lie.
+
+    Shapes: indptr (B + 1,) int64, indices (H,) int, weights (H,) float32 or None for ones,
+    users (B,) row of each in the model's user vectors, -1 for none; None where nobody has one.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray | None = None
+    users: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The queries from ``start`` up to ``stop``."""
+        begin, end = int(self.indptr[start]), int(self.indptr[stop])
+        return Batch(
+            self.indptr[start : stop + 1] - begin,
+            self.indices[begin:end],
+            None if self.weights is None else self.weights[begin:end],
+            None if self.users is None else self.users[start:stop],
+        )
+
+    def take(self, queries: np.ndarray) -> Batch:
+        """The queries asked for, in that order. Shapes: queries (m,) int."""
+        start, length = self.indptr[queries].astype(np.int64), np.diff(self.indptr)[queries].astype(np.int64)
+        indptr = np.concatenate(([0], np.cumsum(length)))
+        place = np.arange(indptr[-1]) + np.repeat(start - indptr[:-1], length)
+        return Batch(
+            indptr,
+            self.indices[place],
+            None if self.weights is None else self.weights[place],
+            None if self.users is None else self.users[queries],
+        )
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(H,) query of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    @property
+    def values(self) -> np.ndarray:
+        """(H,) float32 weight of each entry."""
+        return np.ones(len(self.indices), np.float32) if self.weights is None else np.asarray(self.weights, np.float32)
+
+
+@dataclass(frozen=True)
+class ServingModel:
+    """Tables that answer ``top_k``.
+
+    Shapes: popularity (I,); item_vectors V (I, r); projection W (I, r) folds a history in as ``q = h W``; user_vectors
+    (P, r) are stored ``q``; sparse S (I, I) has a row for each item of a history. V or S may be None, not both; without
+    W a history that has no stored vector is folded in by a ridge solve.
+    """
+
+    popularity: np.ndarray
+    item_vectors: Table | None = None
+    projection: Table | None = None
+    user_vectors: Table | None = None
+    sparse: SparseTable | None = None
+    fold_in: FoldIn = field(default_factory=FoldIn)
+
+    def __post_init__(self) -> None:
+        if self.item_vectors is None and self.sparse is None:
+            raise UserError("A model that serves has item vectors or a sparse item-item table; this one has neither.")
+        for name in ("item_vectors", "projection"):
+            table: Table | None = getattr(self, name)
+            if table is not None and table.shape != (self.n_items, self.rank):
+                raise UserError(f"{name} has the shape {table.shape}; {(self.n_items, self.rank)} is due.")
+
+    @property
+    def n_items(self) -> int:
+        return len(self.popularity)
+
+    @property
+    def rank(self) -> int:
+        """Length of a vector; 0 where there are none."""
+        return 0 if self.item_vectors is None else self.item_vectors.shape[1]
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of V, W, S and popularity; what belongs to people is counted apart."""
+        tables = (self.item_vectors, self.projection, self.sparse)
+        return self.popularity.nbytes + sum(table.nbytes for table in tables if table is not None)
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """``V^T V`` (r, r) float64, for the ridge solve."""
+        assert self.item_vectors is not None
+        return self.item_vectors.gram()
+
+    def vectors(self, batch: Batch) -> np.ndarray:
+        """The vector of each query, stored or folded in; zeros for empty histories. Shapes: -> (B, r) float32."""
+        if self.projection is not None:
+            return self._projected(batch)
+        out = np.zeros((len(batch), self.rank), np.float32)
+        stored = np.full(len(batch), -1) if batch.users is None or self.user_vectors is None else batch.users
+        if self.user_vectors is not None:
+            out[stored >= 0] = self.user_vectors.rows(stored[stored >= 0])
+        lengths = np.diff(batch.indptr)
+        for query in np.flatnonzero((stored < 0) & (lengths > 0)).tolist():
+            out[query] = self._solved(batch.part(query, query + 1))
+        return out
+
+    def scores(self, batch: Batch) -> np.ndarray:
+        """Scores of all items, seen ones included; popularity for empty histories. Shapes: -> (B, I) float32."""
+        if self.item_vectors is None:
+            out = np.zeros((len(batch), self.n_items), np.float32)
+        else:
+            out = self.item_vectors.dot(self.vectors(batch))
+        if self.sparse is not None:
+            out += self.sparse.product(batch.indptr, batch.indices, batch.values)
+        out[np.diff(batch.indptr) == 0] = self.popularity
+        return out
+
+    def _projected(self, batch: Batch) -> np.ndarray:
+        assert self.projection is not None
+        out = np.zeros((len(batch), self.rank), np.float32)
+        rows = self.projection.rows(batch.indices) * batch.values[:, None]
+        filled = np.flatnonzero(np.diff(batch.indptr))
+        if len(filled):
+            out[filled] = np.add.reduceat(rows, batch.indptr[filled], axis=0)
+        return out
+
+    def _solved(self, batch: Batch) -> np.ndarray:
+        assert self.item_vectors is not None
+        return solve(self.item_vectors.rows(batch.indices), batch.values, self.gram, self.fold_in)
+
+
+def batch_of(queries: Sequence[Query]) -> Batch:
+    """Single queries as one batch."""
+    lengths = [len(query.history) for query in queries]
+    weights = [np.ones(len(q.history), np.float32) if q.weights is None else q.weights for q in queries]
+    return Batch(
+        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        np.concatenate([np.asarray(query.history, np.int64) for query in queries] or [np.zeros(0, np.int64)]),
+        np.concatenate(weights or [np.zeros(0, np.float32)]).astype(np.float32),
+    )
+
+
+def top_k(
+    model: ServingModel,
+    queries: Sequence[Query] | Batch,
+    k: int,
+    *,
+    allow: np.ndarray | None = None,
+    block: np.ndarray | None = None,
+    seen: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` best items of each query, exactly; ties go to the lower item index.
+
+    Items of the history are left out unless ``seen``; ``allow`` (item indices) leaves only these, ``block`` leaves
+    these out.
+    Shapes: -> items (n, k) int32, -1 where there are no more; scores (n, k) float32, -inf there.
+    Raises UserError where ``k`` is below 1.
+    """
+    if k < 1:
+        raise UserError(f"k = {k}: at least one item must be asked for.")
+    batch = queries if isinstance(queries, Batch) else batch_of(queries)
+    hidden = _hidden(model.n_items, allow, block)
+    items = np.full((len(batch), k), -1, np.int32)
+    scores = np.full((len(batch), k), -np.inf, np.float32)
+    for start, stop in _blocks(model, batch):
+        part = batch.part(start, stop)
+        block_scores = model.scores(part)
+        if not seen:
+            block_scores[part.rows, part.indices] = -np.inf
+        block_scores[:, hidden] = -np.inf
+        items[start:stop], scores[start:stop] = select(block_scores, k)
+    return items, scores
+
+
+def _hidden(n_items: int, allow: np.ndarray | None, block: np.ndarray | None) -> np.ndarray:
+    hidden = np.zeros(n_items, bool)
+    if allow is not None:
+        hidden[:] = True
+        hidden[allow] = False
+    if block is not None:
+        hidden[block] = True
+    return np.flatnonzero(hidden)
+
+
+def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
+    """Runs of queries whose scores and gathered sparse entries fit ``MEMORY``; one query at least."""
+    entries = 0 if model.sparse is None else ENTRY * model.sparse.indices.size / max(1, model.n_items)
+    cost = np.cumsum(4 * model.n_items + np.diff(batch.indptr) * (entries + 4 * model.rank))
+    start = 0
+    while start < len(batch):
+        spent = cost[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(cost, spent + MEMORY, side="right")))
+        yield start, stop
+        start = stop

@@ -1,0 +1,157 @@
+"""Tables of vectors and sparse item-item rows, stored small and read as float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsmith.errors import UserError
+
+PRECISIONS = ("float32", "float16", "int8")
+BLOCK = 1 << 18
+"""Values that are widened to float32 at a time: a megabyte stays in the cache."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers; int8 rows carry a scale each, ``row = values * scale``.
+
+    Shapes: values (n, r) float32 | float16 | int8; scale (n,) float32 where values are int8, else None.
+    Raises UserError on other types and on scales that are not positive and finite.
+    """
+
+    values: np.ndarray
+    scale: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise UserError(f"A table has two dimensions, this one has the shape {self.values.shape}.")
+        check_numbers(self.values, self.scale, len(self.values))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape[0], self.values.shape[1]
+
+    @property
+    def precision(self) -> str:
+        return self.values.dtype.name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values and the scales."""
+        return self.values.nbytes + (0 if self.scale is None else self.scale.nbytes)
+
+    def rows(self, index: np.ndarray | slice) -> np.ndarray:
+        """The rows asked for as float32. Shapes: index (m,) -> (m, r)."""
+        rows = self.values[index].astype(np.float32)
+        return rows if self.scale is None else rows * self.scale[index, None]
+
+    def dequantised(self) -> np.ndarray:
+        """The whole table (n, r) float32."""
+        return self.rows(slice(None))
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Slices of rows and their values as float32, without the scale."""
+        step = max(1, BLOCK // max(1, self.shape[1]))
+        for start in range(0, self.shape[0], step):
+            part = slice(start, min(start + step, self.shape[0]))
+            yield part, self.values[part].astype(np.float32, copy=False)
+
+    def dot(self, queries: np.ndarray) -> np.ndarray:
+        """Products of queries with every row. Shapes: queries (B, r) float32 -> (B, n) float32."""
+        out = np.empty((len(queries), self.shape[0]), np.float32)
+        for part, values in self.blocks():
+            np.matmul(queries, values.T, out=out[:, part])
+        if self.scale is not None:
+            out *= self.scale
+        return out
+
+    def gram(self) -> np.ndarray:
+        """``T^T T`` (r, r) float64."""
+        total = np.zeros((self.shape[1], self.shape[1]))
+        for part, values in self.blocks():
+            rows = values if self.scale is None else values * self.scale[part, None]
+            total += rows.T @ rows
+        return total
+
+
+@dataclass(frozen=True)
+class SparseTable:
+    """Sparse rows (CSR); int8 data carry a scale for each row.
+
+    Shapes: indptr (n + 1,) int, indices (E,) int column of each entry, data (E,) float32 | float16 | int8, scale (n,)
+    float32 or None.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    n_columns: int
+    scale: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self.data, self.scale, len(self.indptr) - 1)
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def precision(self) -> str:
+        return self.data.dtype.name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of offsets, columns, data and scales."""
+        scale = 0 if self.scale is None else self.scale.nbytes
+        return self.indptr.nbytes + self.indices.nbytes + self.data.nbytes + scale
+
+    def values(self) -> np.ndarray:
+        """(E,) float32 data with the scales applied."""
+        data = self.data.astype(np.float32)
+        return data if self.scale is None else data * np.repeat(self.scale, np.diff(self.indptr))
+
+    def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The entries of ``rows``, one row after another.
+
+        Shapes: rows (m,) -> (position in rows (e,) int64, column (e,), value (e,) float32).
+        """
+        start = self.indptr[rows].astype(np.int64)
+        length = self.indptr[np.asarray(rows, np.int64) + 1].astype(np.int64) - start
+        owner = np.repeat(np.arange(len(start)), length)
+        place = np.arange(len(owner)) + np.repeat(start - (np.cumsum(length) - length), length)
+        value = self.data[place].astype(np.float32)
+        if self.scale is not None:
+            value *= self.scale[rows][owner]
+        return owner, self.indices[place], value
+
+    def product(self, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Histories times this table. Shapes: CSR histories (B + 1,), (H,), (H,) -> (B, n_columns) float32."""
+        owner, column, value = self.gather(indices)
+        query = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+        value *= weights[owner]
+        cell = query[owner] * self.n_columns + column
+        size = (len(indptr) - 1) * self.n_columns
+        return np.bincount(cell, value, minlength=size).astype(np.float32).reshape(-1, self.n_columns)
+
+
+def check_numbers(values: np.ndarray, scale: np.ndarray | None, n_rows: int) -> None:
+    """UserError where type, scale or values cannot be those of a table."""
+    if values.dtype.name not in PRECISIONS:
+        raise UserError(f"A table holds {', '.join(PRECISIONS)}, not {values.dtype.name}.")
+    if (values.dtype == np.int8) != (scale is not None):
+        raise UserError("int8 tables carry a scale for each row, and only they do.")
+    if scale is not None and (scale.shape != (n_rows,) or not (np.isfinite(scale) & (scale > 0)).all()):
+        raise UserError("The scales of an int8 table must be positive and finite, one for each row.")
+    if values.dtype != np.int8 and not np.isfinite(values).all():
+        raise UserError("A table holds NaN or infinity; the model that it came from did not converge.")
+
+
+def index_type(largest: int) -> np.dtype:
+    """The smallest unsigned type, of 2 or 4 bytes, that holds ``largest``; int64 beyond."""
+    for name in ("uint16", "uint32"):
+        if largest <= np.iinfo(name).max:
+            return np.dtype(name)
+    return np.dtype("int64")

@@ -1,0 +1,105 @@
+"""Names under which tables lie in the files of a bundle; packing and loading share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recsmith.errors import UserError
+from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.model import Batch, ServingModel
+from recsmith.serving.strings import Strings
+from recsmith.serving.tables import SparseTable, Table
+
+Tensors = Mapping[str, np.ndarray]
+
+
+def of_table(name: str, table: Table | None) -> dict[str, np.ndarray]:
+    """The tensors of a table; none where there is none."""
+    if table is None:
+        return {}
+    scale = {} if table.scale is None else {f"{name}.scale": table.scale}
+    return {f"{name}.values": table.values, **scale}
+
+
+def table(tensors: Tensors, name: str) -> Table | None:
+    """The table that :func:`of_table` took apart."""
+    values = tensors.get(f"{name}.values")
+    return None if values is None else Table(values, tensors.get(f"{name}.scale"))
+
+
+def of_sparse(name: str, sparse: SparseTable | None) -> dict[str, np.ndarray]:
+    """The tensors of a sparse table; none where there is none."""
+    if sparse is None:
+        return {}
+    scale = {} if sparse.scale is None else {f"{name}.scale": sparse.scale}
+    parts = {"indptr": sparse.indptr, "indices": sparse.indices, "data": sparse.data}
+    return {**{f"{name}.{part}": values for part, values in parts.items()}, **scale}
+
+
+def sparse(tensors: Tensors, name: str, n_columns: int) -> SparseTable | None:
+    """The sparse table that :func:`of_sparse` took apart; UserError where its parts do not fit together."""
+    if f"{name}.data" not in tensors:
+        return None
+    indptr, indices = tensors[f"{name}.indptr"], tensors[f"{name}.indices"]
+    check_rows(name, indptr, indices, n_columns)
+    return SparseTable(indptr, indices, tensors[f"{name}.data"], n_columns, tensors.get(f"{name}.scale"))
+
+
+def of_strings(name: str, strings: Strings | None) -> dict[str, np.ndarray]:
+    """The tensors of a column of strings; none where there is none."""
+    return {} if strings is None else {f"{name}.offsets": strings.offsets, f"{name}.bytes": strings.data}
+
+
+def strings(tensors: Tensors, name: str) -> Strings | None:
+    """The column that :func:`of_strings` took apart."""
+    offsets = tensors.get(f"{name}.offsets")
+    return None if offsets is None else Strings(offsets, tensors[f"{name}.bytes"])
+
+
+def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
+    """The model whose tables lie in the tensors of the two parts."""
+    popularity = tensors["popularity"]
+    return ServingModel(
+        popularity=popularity,
+        item_vectors=table(tensors, "item_vectors"),
+        projection=table(tensors, "projection"),
+        user_vectors=table(people, "user_vectors"),
+        sparse=sparse(tensors, "sparse", len(popularity)),
+        fold_in=fold_in,
+    )
+
+
+def of_model(model: ServingModel) -> dict[str, np.ndarray]:
+    """The tensors of the shareable part: V, W, S and popularity."""
+    return {
+        "popularity": model.popularity,
+        **of_table("item_vectors", model.item_vectors),
+        **of_table("projection", model.projection),
+        **of_sparse("sparse", model.sparse),
+    }
+
+
+def histories(people: Tensors, n_items: int) -> Batch:
+    """Everybody's history; people with one own the next row of the stored vectors. Empty where there are no people."""
+    indptr = people.get("history.indptr", np.zeros(1, np.int64))
+    indices = people.get("history.indices", np.zeros(0, np.int64))
+    check_rows("history", indptr, indices, n_items)
+    return Batch(indptr, indices, people.get("history.weights"), stored_rows(indptr))
+
+
+def stored_rows(indptr: np.ndarray) -> np.ndarray:
+    """(U,) row of each person's stored vector: vectors are kept, in order, for those with a history; -1 for others."""
+    filled = np.diff(indptr) > 0
+    return np.where(filled, np.cumsum(filled) - 1, -1)
+
+
+def check_rows(name: str, indptr: np.ndarray, indices: np.ndarray, n_columns: int) -> None:
+    """UserError unless the offsets ascend to the number of entries and every column is one of ``n_columns``."""
+    if len(indptr) == 0 or indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
+        raise UserError(f"The offsets of {name} do not fit its entries; the bundle was not written by Recsmith.")
+    if len(indices) and (indices.max() >= n_columns or indices.min() < 0):
+        raise UserError(
+            f"{name} names an item beyond the {n_columns} of the catalogue; the bundle was not written by Recsmith."
+        )

@@ -1,0 +1,64 @@
+"""compress: how small can it get and still be right? Chosen on the candidate, applied to the final model."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsmith.compress import pack, records
+from recsmith.compress.choose import Judge, check_gate, choose, measure
+from recsmith.compress.export import export
+from recsmith.compress.histories import histories
+from recsmith.config.compress import Compress
+from recsmith.config.search import Search
+from recsmith.engine.evaluate import evaluate
+from recsmith.engine.store import load_model
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
+from recsmith.model.architecture import describe
+from recsmith.model.record import cutoffs_with
+from recsmith.serving.bundle import load
+from recsmith.tables.columns import ITEM, TITLE, USER
+from stages._stage import DATA, Context, stage
+
+
+def run(context: Context) -> None:
+    """Measure every recipe on the candidate, choose and gate one, pack the final model with it."""
+    params, metric = context.section("compress", Compress), context.section("search", Search).metric
+    fit, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
+    candidate = load_model(DATA / "train/candidate", fit)
+    seed, memory, cutoffs = context.run.seed, context.run.memory_mb, cutoffs_with(metric)
+    exact = evaluate(candidate.model, fit, valid, cutoffs, memory)
+    context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
+    judge = Judge(histories(fit), valid, cutoffs, metric, exact)
+    rows = measure(export(candidate.model, fit, params.export, seed, memory), params, judge, context.say)
+    chosen = choose(rows, params.min_retained)
+    context.track.table(
+        "pareto", ["recipe", "bytes", "ratio", "retained"], [[r.name, r.bytes, r.ratio, r.retained] for r in rows]
+    )
+    check_gate(chosen, params.gate, metric, exact[metric])
+
+    refit = Graph.load(DATA / "graph/refit")
+    final = load_model(DATA / "train/final", refit)
+    full = export(final.model, refit, params.export, seed, memory)
+    small = chosen.recipe.apply(full) if chosen.recipe else full
+    users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
+    people = pack.People(users.column(USER).to_pylist(), histories(refit))
+    meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name}
+    pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
+    load(context.out / "bundle")
+    records.write_table(context.out / "pareto.csv", rows, chosen)
+    records.write_choice(context.out / "choice.json", rows, chosen, exact, metric, full.model_bytes, small.model_bytes)
+    context.say(f"chosen: {chosen.name}, {small.model_bytes:,} bytes")
+    context.metric("retained", chosen.retained)
+    context.metric("ratio", chosen.ratio)
+
+
+def _titles(items: pa.Table) -> list[str] | None:
+    """Titles by item, empty where one has none; None where nobody has."""
+    titles = items.column(TITLE).to_pylist() if TITLE in items.column_names else []
+    return [title or "" for title in titles] if any(titles) else None
+
+
+if __name__ == "__main__":
+    stage("compress", run)
