@@ -46,7 +46,7 @@ class SearchSpace:
 
     def sample(self, generator: np.random.Generator) -> dict[str, Any]:
         """Draw a proposal; each choice uniformly."""
-        return _sample(self.tree, generator)
+        return sample(self.tree, generator)
 
     def validate(self, parameters: Any) -> dict[str, Any]:
         """``parameters`` where they are a proposal of this space; UserError names what is not."""
@@ -154,12 +154,13 @@ def _size(tree: Tree) -> int:
     return prod(sum(_size(_branch(value)) for value in knob["_value"]) for knob in tree.values())
 
 
-def _sample(tree: Tree, generator: np.random.Generator) -> dict[str, Any]:
+def sample(tree: Tree, generator: np.random.Generator) -> dict[str, Any]:
+    """Draw a proposal of a tree; each choice uniformly."""
     drawn: dict[str, Any] = {}
     for name, knob in tree.items():
         value = knob["_value"][int(generator.integers(len(knob["_value"])))]
         is_branch = isinstance(value, dict)
-        drawn[name] = {"_name": value["_name"], **_sample(_branch(value), generator)} if is_branch else value
+        drawn[name] = {"_name": value["_name"], **sample(_branch(value), generator)} if is_branch else value
     return drawn
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ from nni.utils import json2space
 from recsmith.config.base import Section
 from recsmith.files import digest
 from recsmith.search import guard
-from recsmith.search.space import NUMBER, Tree, proposals
+from recsmith.search.space import NUMBER, Tree, proposals, sample
 from recsmith.search.store import Answers
 
 PATIENCE_SECONDS = 10.0
-REDRAWS = 200
+REDRAWS, BLIND_DRAWS = 20, 200
 
 
 class Settings(Section):
@@ -124,6 +125,7 @@ class Distinct(Ordered):
         super().__init__(tuner, settings)
         self.seen: set[str] = set()
         self.tree: Tree = {}
+        self.generator = np.random.default_rng(settings.seed)
 
     def update_search_space(self, search_space: Any) -> None:
         """Take the space."""
@@ -138,11 +140,16 @@ class Distinct(Ordered):
             proposal = super().propose(number)
             if self._is_new(proposal):
                 return proposal
-        for proposal in proposals(self.tree):
-            if self._is_new(proposal):
-                self._adopt(number, proposal)
-                return proposal
-        raise nni.NoMoreTrialError
+        proposal = next(filter(self._is_new, self._blind()), None)
+        if proposal is None:
+            raise nni.NoMoreTrialError
+        self._adopt(number, proposal)
+        return proposal
+
+    def _blind(self) -> Iterator[dict[str, Any]]:
+        """Proposals without the tuner, that wants what it has had: drawn uniformly, in the end one after the other."""
+        yield from (sample(self.tree, self.generator) for _ in range(BLIND_DRAWS))
+        yield from proposals(self.tree)
 
     def _is_new(self, proposal: dict[str, Any]) -> bool:
         name = digest(proposal)
