@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
-from recsmith.engine.store import load_model
 
 from recsmith.baselines import refit
 from recsmith.config.evaluate import Evaluate
+from recsmith.config.ingest import Demo
 from recsmith.config.search import Search
 from recsmith.engine.fit import FitSettings
+from recsmith.engine.store import load_model
 from recsmith.evaluation.answers import BundleAnswers
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
 from recsmith.evaluation.judge import Entry, headline_metrics, judge
 from recsmith.evaluation.latency import latency
+from recsmith.evaluation.oracle import oracle
 from recsmith.evaluation.truth import pair_counts, relevant_pairs
-from recsmith.evaluation.write import write_results
+from recsmith.evaluation.write import Ids, write_results
 from recsmith.files import file_hash, read_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe
 from recsmith.model.record import cutoffs_with, read_records
 from recsmith.serving.bundle import load
+from recsmith.sources.demo import true_scores
 from stages._stage import DATA, Context, stage
 
 CALLS = 200
@@ -31,17 +36,18 @@ def run(context: Context) -> None:
     settings, metric = context.section("evaluate", Evaluate), context.section("search", Search).metric
     users = pq.read_table(DATA / "graph/users.parquet")["user_id"].combine_chunks()
     items = pq.read_table(DATA / "graph/items.parquet")["item_id"].combine_chunks()
+    ids, test = Ids(users.to_pylist(), items.to_pylist()), pq.read_table(DATA / "split/test.parquet")
     contest = Contest(
         fit=Graph.load(DATA / "graph/fit"),
         valid=Relevant.load(DATA / "graph/valid"),
         refit=Graph.load(DATA / "graph/refit"),
-        relevant=relevant_pairs(pq.read_table(DATA / "split/test.parquet"), users, items),
+        relevant=relevant_pairs(test, users, items),
         cutoffs=cutoffs_with(metric, settings.cutoffs),
         settings=settings,
         seed=context.run.seed,
         memory_mb=context.run.memory_mb,
     )
-    bundle = BundleAnswers(load(DATA / "compress/bundle"), users.to_pylist(), items.to_pylist(), context.run.memory_mb)
+    bundle = BundleAnswers(load(DATA / "compress/bundle"), ids.users, ids.items, context.run.memory_mb)
     entries = [*_winners(contest, bundle), *_baselines(context, contest)]
     verdict = judge(entries, contest.relevant, contest.refit, contest.cutoffs, settings, metric, context.run.seed)
     document = {
@@ -49,9 +55,9 @@ def run(context: Context) -> None:
         "users": len(contest.relevant.users),
         "models": verdict.models,
         "paired": verdict.paired,
-        "oracle": None,
+        "oracle": _oracle(contest, test, ids),
     }
-    write_results(context.out, document, verdict, contest.relevant, contest.refit, bundle.user_ids)
+    write_results(context.out, document, verdict, contest.relevant, contest.refit, ids)
     asked = [bundle.user_ids[user] for user in contest.relevant.users[:CALLS]]
     context.timing("bundle_query", latency(lambda user: bundle.bundle.recommend([user], max(contest.cutoffs)), asked))
     context.timing("ranking_ms", contest.ranking_ms)
@@ -86,6 +92,20 @@ def _baselines(context: Context, contest: Contest) -> list[Entry]:
         context.say(f"{entry.name}: {entry.note or entry.architecture}")
         entries.append(entry)
     return entries
+
+
+def _oracle(contest: Contest, test: pa.Table, ids: Ids) -> dict[str, float] | None:
+    """The best that anyone could reach; only the demo's truth is known."""
+    source = read_json(DATA / "ingest/source.json")
+    if source["reader"] != "demo":
+        return None
+    settings, numbers = Demo(**source["demo"]), {user: number for number, user in enumerate(ids.users)}
+
+    def truth(users: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return true_scores(settings, [ids.users[user] for user in users], ids.items, times.tolist())
+
+    rows = np.array([numbers[user] for user in test["user_id"].to_pylist()])
+    return oracle(truth, rows, test["timestamp"].to_numpy(), contest.relevant, contest.refit, contest.cutoffs)
 
 
 def _split(contest: Contest) -> dict[str, object]:

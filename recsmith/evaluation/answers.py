@@ -28,7 +28,7 @@ class BundleAnswers:
         self.bundle, self.user_ids, self.memory_mb = bundle, user_ids, memory_mb
         self.places = bundle.items.find(item_ids)
         if (self.places < 0).any() or len(bundle.items) != len(item_ids):
-            raise UserError("data/compress/bundle holds other items than data/graph/items.parquet. Run the line again.")
+            raise UserError("The bundle holds other items than the graph. Run the line again (make run).")
         self.items = np.argsort(self.places)
 
     def lists(self, users: np.ndarray, k: int) -> np.ndarray:

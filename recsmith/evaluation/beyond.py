@@ -91,7 +91,7 @@ def _unit_columns(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def gini(counts: np.ndarray) -> float | None:
-    """Gini coefficient of non-negative counts: 0 all equal, towards 1 all on one (Fleder and Hosanagar 2009, section 3).
+    """Gini coefficient of counts: 0 all equal, towards 1 all on one (Fleder and Hosanagar 2009, section 3).
 
     Shapes: counts (I,). None where all are 0.
     """

@@ -44,6 +44,8 @@ class Verdict:
     paired: dict[str, dict[str, Any]] = field(default_factory=dict)
     per_user: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     slices: list[dict[str, object]] = field(default_factory=list)
+    found: list[list[int]] = field(default_factory=list)
+    """Each user's test items that stand in the served list."""
 
 
 def headline_cutoff(cutoffs: Sequence[int]) -> int:
@@ -72,6 +74,8 @@ def judge(
         if entry.lists is not None:
             hit = hits(entry.lists, users, relevant)
             verdict.per_user[entry.name] = per_user(hit, relevant.n_relevant[users], cutoffs)
+            if entry.name in WINNERS:
+                verdict.found = [row[right].tolist() for row, right in zip(entry.lists, hit, strict=True)]
     sure = _sure(verdict.per_user, settings, seed)
     for entry in entries:
         values = verdict.per_user.get(entry.name)

@@ -17,14 +17,12 @@ def relevant_pairs(test: pa.Table, user_ids: pa.Array, item_ids: pa.Array) -> Re
     UserError where ``test`` is empty or names a user outside ``user_ids``.
     """
     if not test.num_rows:
-        raise UserError(
-            "data/split/test.parquet holds no rows, so nothing can be measured. Raise split.test in params.yaml."
-        )
+        raise UserError("The test split holds no rows, so nothing can be measured. Raise split.test in params.yaml.")
     users = _rows_of(test[USER], user_ids)
     if (users < 0).any():
         stranger = test[USER][int(np.argmin(users))].as_py()
         raise UserError(
-            f"data/split/test.parquet: user {stranger!r} is not in data/graph/users.parquet. Run the line again."
+            f"test.parquet: user {stranger!r} is not among the users of the graph. Run the line again (make run)."
         )
     items = _rows_of(test[ITEM], item_ids)
     cold = test[ITEM].combine_chunks().dictionary_encode().indices.to_numpy() + len(item_ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,36 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 
 
+@dataclass(frozen=True)
+class Ids:
+    """The ids behind the graph's numbers."""
+
+    users: list[str]
+    items: list[str]
+
+
 def write_results(
-    folder: Path, document: dict[str, Any], verdict: Verdict, relevant: Relevant, seen: Graph, user_ids: list[str]
+    folder: Path, document: dict[str, Any], verdict: Verdict, relevant: Relevant, seen: Graph, ids: Ids
 ) -> None:
     """Write all three files into ``folder``; ``document`` becomes metrics.json."""
     write_json(folder / "metrics.json", document)
     write_text(folder / "slices.csv", _csv(verdict.slices))
     with replacing(folder / "per_user.parquet") as aside:
-        pq.write_table(_per_user(verdict, relevant.users, seen, user_ids), aside, compression="zstd")
+        pq.write_table(_per_user(verdict, relevant.users, seen, ids), aside, compression="zstd")
 
 
-def _per_user(verdict: Verdict, users: np.ndarray, seen: Graph, user_ids: list[str]) -> pa.Table:
-    """user_id, activity, then ``MODEL:ndcg@20`` and ``MODEL:recall@20`` of every model, in user order."""
+def _per_user(verdict: Verdict, users: np.ndarray, seen: Graph, ids: Ids) -> pa.Table:
+    """user_id, activity, ``MODEL:ndcg@20`` and ``MODEL:recall@20`` of every model, in user order.
+
+    ``found`` are the items of the test that stand in the bundle's list (in the full model's where there is no bundle).
+    """
     names = list(next(iter(verdict.per_user.values())))
     cutoff = headline_cutoff([int(name.partition("@")[2]) for name in names])
-    columns = {"user_id": [user_ids[user] for user in users], "activity": np.diff(seen.indptr)[users]}
+    columns: dict[str, Any] = {"user_id": [ids.users[user] for user in users], "activity": np.diff(seen.indptr)[users]}
     for model, values in verdict.per_user.items():
         columns |= {f"{model}:{name}": values[name] for name in (f"ndcg@{cutoff}", f"recall@{cutoff}")}
-    return pa.table(columns)
+    found = [[ids.items[item] for item in row] for row in verdict.found]
+    return pa.table({**columns, "found": pa.array(found, pa.list_(pa.string()))})
 
 
 def _csv(rows: list[dict[str, object]]) -> str:

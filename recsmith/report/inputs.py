@@ -86,6 +86,6 @@ class Inputs:
 
     @property
     def strongest(self) -> str | None:
-        """The baseline with the highest headline metric on the test (the hardest one to beat); None without baselines."""
+        """The baseline with the highest headline metric on the test; None without baselines."""
         baselines = [name for name in self.models if name not in ("full", "bundle")]
         return max(baselines, key=lambda name: self.models[name]["test"][self.headline], default=None)

@@ -28,7 +28,12 @@ FILTERS = {
     "neighbours": "an item-kNN filter",
     "ridge": "a ridge item filter (EASE)",
 }
-SOURCES = {"ml-latest-small": "MovieLens latest-small", "demo": "the built-in demo", "files": "your files", "sql": "a query"}
+SOURCES = {
+    "ml-latest-small": "MovieLens latest-small",
+    "demo": "the built-in demo",
+    "files": "your files",
+    "sql": "a query",
+}
 METHODS = {
     "per_user_temporal": "each user's latest interactions",
     "global_temporal": "everything after one moment",
@@ -56,7 +61,7 @@ def architecture(value: dict[str, Any]) -> str:
     layers = [name for name in value.get("operators", ()) if name != "none"]
     if not layers:
         return "matrix factorisation"
-    kinds = " + ".join(dict.fromkeys(OPERATORS.get(name, name) for name in layers))
+    kinds = " + ".join(dict.fromkeys(OPERATORS.get(str(name), str(name)) for name in layers))
     return f"a {_number(len(layers))}-layer {kinds} network"
 
 

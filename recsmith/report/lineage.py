@@ -11,7 +11,18 @@ from typing import Any
 from recsmith import __version__
 from recsmith.files import digest
 
-PACKAGES = ("numpy", "scipy", "torch", "torch-geometric", "nni", "implicit", "pyarrow", "duckdb", "ibis-framework", "dvc")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "torch",
+    "torch-geometric",
+    "nni",
+    "implicit",
+    "pyarrow",
+    "duckdb",
+    "ibis-framework",
+    "dvc",
+)
 
 
 def lineage(

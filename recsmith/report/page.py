@@ -18,17 +18,21 @@ from recsmith.report.inputs import Inputs
 def page(inputs: Inputs) -> str:
     """``report.html``."""
     found = charts(inputs)
-    return _environment().get_template("report.html.j2").render(
-        inputs=inputs,
-        models=inputs.models,
-        words=words,
-        labels=labels,
-        n=numbers,
-        tables=tables,
-        tiles=tiles(inputs),
-        charts=found,
-        specs=_as_script(found),
-        script=_script(),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            inputs=inputs,
+            models=inputs.models,
+            words=words,
+            labels=labels,
+            n=numbers,
+            tables=tables,
+            tiles=tiles(inputs),
+            charts=found,
+            specs=_as_script(found),
+            script=_script(),
+        )
     )
 
 
@@ -44,14 +48,24 @@ def tiles(inputs: Inputs) -> list[dict[str, str]]:
     rival = inputs.strongest
     query = inputs.timing.get("evaluate", {}).get("bundle_query", {})
     metric = labels.metric(inputs.headline)
-    first = [{"value": numbers.score(inputs.models["full"]["test"][inputs.headline], 3), "label": f"{metric} on the sealed test"}]
+    first = [
+        {
+            "value": numbers.score(inputs.models["full"]["test"][inputs.headline], 3),
+            "label": f"{metric} on the sealed test",
+        }
+    ]
     if rival is not None:
-        first.append({"value": _relative(inputs, rival), "label": f"against {labels.model(rival)}, the strongest baseline"})
+        first.append(
+            {"value": _relative(inputs, rival), "label": f"against {labels.model(rival)}, the strongest baseline"}
+        )
     ratio = f", {exported / used:.1f}× smaller than fp32" if used and exported else ""
     return [
         *first,
         {"value": numbers.size(used), "label": f"of model to serve{ratio}"},
-        {"value": numbers.milliseconds(query.get("p50_ms")), "label": f"an answer (p99 {numbers.milliseconds(query.get('p99_ms'))})"},
+        {
+            "value": numbers.milliseconds(query.get("p50_ms")),
+            "label": f"an answer (p99 {numbers.milliseconds(query.get('p99_ms'))})",
+        },
     ]
 
 
@@ -69,13 +83,18 @@ def _as_script(specs: dict[str, Spec]) -> str:
 @cache
 def _script() -> str:
     """Vega, Vega-Lite and their embedder in one piece."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
 
 
 def _environment(*, html: bool = True) -> Environment:
     loader = PackageLoader("recsmith.report", "templates")
     environment = Environment(
-        loader=loader, autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=loader,
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["tojson"] = _pretty
     return environment

@@ -21,31 +21,35 @@ def spread(rows: list[Row], most: int) -> list[Row]:
 
 
 def people(
-    rows: list[Row], bundle: Bundle, graph: Graph, user_rows: dict[str, int], names: dict[str, str], k: int, metric: str
+    rows: list[Row], bundle: Bundle, graph: Graph, user_rows: dict[str, int], names: dict[str, str], k: int
 ) -> list[Person]:
-    """Shown people; ``rows`` have ``user_id``, ``activity``, ``found`` (item ids) and ``metric`` by the bundle."""
+    """Shown people; ``rows`` have ``user_id``, ``activity``, ``found`` (item ids), ``quality``; ``names``: titles."""
     asked = [str(row["user_id"]) for row in rows]
     if not asked:
         return []
     lists = bundle.recommend(asked, k).items
     item_ids = list(names)
     return [
-        _person(row, [bundle.items[int(item)] for item in items if item >= 0], _latest(graph, user_rows[user]), item_ids, names, metric)
+        _person(
+            row,
+            [bundle.items[int(item)] for item in items if item >= 0],
+            _latest(graph, user_rows[user]),
+            item_ids,
+            names,
+        )
         for row, user, items in zip(rows, asked, lists, strict=True)
     ]
 
 
-def _person(
-    row: Row, recommended: list[str], history: list[int], item_ids: list[str], names: dict[str, str], metric: str
-) -> Person:
-    found = set(row["found"] or ())
+def _person(row: Row, recommended: list[str], history: list[int], item_ids: list[str], names: dict[str, str]) -> Person:
+    found = set(row.get("found") or ())
     return Person(
         user_id=str(row["user_id"]),
         activity=int(row["activity"]),
         history=[names[item_ids[item]] for item in history],
         recommended=[names.get(item, item) for item in recommended],
         found=[item in found for item in recommended],
-        quality=row.get(metric),
+        quality=row["quality"],
     )
 
 

@@ -8,7 +8,9 @@ from recsmith.report.inputs import Row
 def trials(rows: list[dict[str, str]], metric: str) -> list[Row]:
     """Search trials in their order (baselines, numbered 0, left out) with the best so far."""
     shaped: list[Row] = []
-    best: float | None = max((value for row in rows if row["number"] == "0" and (value := _number(row[metric]))), default=None)
+    best: float | None = max(
+        (value for row in rows if row["number"] == "0" and (value := _number(row[metric]))), default=None
+    )
     for row in rows:
         if row["number"] == "0":
             continue

@@ -11,7 +11,9 @@ ORDER = ("full", "popularity", "item_knn", "ease", "als", "lightgcn", "bundle")
 """Winner, baselines, compressed winner."""
 
 
-def result_rows(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def result_rows(
+    metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]
+) -> tuple[list[str], list[list[str]]]:
     """Head and rows: model, what it is, NDCG, Recall, bytes of the model to serve, ms.
 
     ``metrics``, ``choice`` and ``timing`` are the contents of evaluate's metrics.json, compress's choice.json and
@@ -20,7 +22,9 @@ def result_rows(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[st
     models = metrics["models"]
     cutoff = _cutoff(models["full"]["test"])
     head = ["model", "what", f"NDCG@{cutoff}", f"Recall@{cutoff}", "bytes", "ms a user"]
-    return head, [_row(name, models[name], cutoff, choice, timing, metrics["users"]) for name in ORDER if name in models]
+    return head, [
+        _row(name, models[name], cutoff, choice, timing, metrics["users"]) for name in ORDER if name in models
+    ]
 
 
 def _cutoff(test: dict[str, float]) -> int:
@@ -48,7 +52,10 @@ def result_table(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[s
 
 
 def _line(row: list[str], widths: list[int]) -> str:
-    cells = [cell.ljust(width) if place < 2 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+    cells = [
+        cell.ljust(width) if place < 2 else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
     return "  ".join(cells).rstrip()
 
 

@@ -24,9 +24,7 @@ def scores(inputs: Inputs) -> Table:
     k = inputs.cutoff
     names = [f"{name}@{k}" for name in labels.METRICS]
     order = sorted(inputs.models, key=lambda name: -inputs.models[name]["test"][f"ndcg@{k}"])
-    rows = [
-        [labels.model(name), *(n.score(inputs.models[name]["test"][metric]) for metric in names)] for name in order
-    ]
+    rows = [[labels.model(name), *(n.score(inputs.models[name]["test"][metric]) for metric in names)] for name in order]
     strong = tuple(place for place, name in enumerate(order) if name in ("full", "bundle"))
     return Table(["model", *(labels.metric(name) for name in names)], rows, strong)
 
@@ -39,7 +37,10 @@ def every_score(inputs: Inputs) -> Table:
         [labels.metric(metric), *(n.score(model["test"][metric]) for model in models.values())] for metric in metrics
     ]
     rows += [
-        [f"{labels.metric(metric)}, users with a history", *(n.score(m["warm"]["test"].get(metric)) for m in models.values())]
+        [
+            f"{labels.metric(metric)}, users with a history",
+            *(n.score(m["warm"]["test"].get(metric)) for m in models.values()),
+        ]
         for metric in metrics
         if metric.endswith(f"@{inputs.cutoff}")
     ]
@@ -84,8 +85,12 @@ def paired(inputs: Inputs) -> Table:
 def trials(inputs: Inputs, most: int = 12) -> Table:
     """The best trials of the search, best first."""
     done = sorted((row for row in inputs.trials if row["value"] is not None), key=lambda row: -row["value"])[:most]
-    rows = [[str(row["trial"]), labels.family(str(row["family"])), str(row["label"]), n.score(row["value"])] for row in done]
-    return Table(["trial", "family", "architecture", f"{labels.metric(inputs.metric)} on validation"], rows, (0,) if rows else ())
+    rows = [
+        [str(row["trial"]), labels.family(str(row["family"])), str(row["label"]), n.score(row["value"])] for row in done
+    ]
+    return Table(
+        ["trial", "family", "architecture", f"{labels.metric(inputs.metric)} on validation"], rows, (0,) if rows else ()
+    )
 
 
 def failures(inputs: Inputs) -> Table:
@@ -108,19 +113,28 @@ def baselines(inputs: Inputs) -> Table:
         if name not in ("full", "bundle")
     ]
     metric = labels.metric(inputs.metric)
-    return Table(["baseline", "as tuned", f"{metric} on validation", f"{labels.metric(inputs.headline)} on the test"], rows)
+    return Table(
+        ["baseline", "as tuned", f"{metric} on validation", f"{labels.metric(inputs.headline)} on the test"], rows
+    )
 
 
 def checks(inputs: Inputs) -> Table:
-    """What the data checks found, worst first."""
-    order = {"critical": 0, "warning": 1, "off": 3}
-    found = sorted(inputs.checks.get("checks", []), key=lambda c: (c.get("success", True), order.get(c.get("severity"), 2)))
-    rows = [[_mark(check), str(check.get("name", "")).replace("_", " "), str(check.get("message") or "")] for check in found]
+    """What the data checks found, failures first."""
+    found = sorted(inputs.checks.get("checks", {}).items(), key=lambda item: bool(item[1].get("success")))
+    rows = [[_mark(check), name.replace("_", " "), _finding(check)] for name, check in found]
     return Table(["", "check", "found"], rows)
 
 
 def _mark(check: dict[str, Any]) -> str:
-    return "passed" if check.get("success", True) else str(check.get("severity", "failed"))
+    return "passed" if check.get("success") else str(check.get("severity", "failed"))
+
+
+def _finding(check: dict[str, Any]) -> str:
+    if check.get("error"):
+        return str(check["error"])
+    observed = str(check.get("observed") or "")
+    counted = f"{n.count(check.get('unexpected'))} of {n.count(check.get('total'))}"
+    return observed if check.get("success") else f"{counted} {observed}".strip()
 
 
 def proofs(inputs: Inputs) -> Table:

@@ -40,9 +40,10 @@ def _amount(inputs: Inputs, rival: str, paired: dict[str, Any]) -> str:
     base = inputs.models[rival]["test"][inputs.headline]
     low, high = paired["interval"]
     relative = f" ({signed_percent(paired['difference'] / base)})" if base else ""
+    reached = score(inputs.models["full"]["test"][inputs.headline])
     return (
-        f"{labels.metric(inputs.headline)} {score(inputs.models['full']['test'][inputs.headline])} against {score(base)}, "
-        f"a difference of {signed(paired['difference'])}{relative}, {confidence(inputs)} {signed(low)} to {signed(high)}"
+        f"{labels.metric(inputs.headline)} {reached} against {score(base)}, a difference of "
+        f"{signed(paired['difference'])}{relative}, {confidence(inputs)} {signed(low)} to {signed(high)}"
     )
 
 
@@ -54,7 +55,8 @@ def confidence(inputs: Inputs) -> str:
 def chosen_on_valid(inputs: Inputs) -> str:
     """What the choice was made on; the test decided nothing."""
     metric, valid = inputs.metric, inputs.models["full"]["valid"].get(inputs.metric)
-    return f"It was chosen on validation data alone ({labels.metric(metric)} {score(valid)} there); the test was opened once, after."
+    found = f"{labels.metric(metric)} {score(valid)}"
+    return f"It was chosen on validation data alone ({found} there); the test was opened once, after."
 
 
 def small(inputs: Inputs) -> str:
@@ -80,15 +82,22 @@ def stand_in(inputs: Inputs) -> tuple[str, str] | None:
     """The warning of a run on data that only stands in, and what it means."""
     if not inputs.source.get("stand_in"):
         return None
+    reason = inputs.source.get("reason") or "no reason was recorded"
     return (
         "Stand-in data: these are invented people and products.",
-        f"The data asked for could not be had ({inputs.source.get('reason') or 'no reason was recorded'}), so this run used "
-        "the built-in demo, a made-up marketplace. Nothing here says anything about the data you asked for.",
+        f"The data asked for could not be had ({reason}), so this run used the built-in demo, a made-up marketplace. "
+        "Nothing here says anything about the data you asked for.",
     )
 
 
 def for_trying(inputs: Inputs) -> tuple[str, str] | None:
-    """What the licence of the small MovieLens set asks to be said."""
+    """What has to be said of data for trying: the demo, and the small MovieLens set as its licence asks."""
+    if inputs.source.get("name") == "demo":
+        return (
+            "Invented data.",
+            "The built-in demo is a made-up marketplace whose truth is known. It shows how the line works, not how a "
+            "method does on real people.",
+        )
     if inputs.source.get("name") != "ml-latest-small":
         return None
     return (
@@ -106,8 +115,8 @@ def oracle(inputs: Inputs) -> str | None:
         return None
     share = inputs.models["full"]["test"][inputs.headline] / best
     return (
-        f"The demo's truth is known: ranking by the true probabilities reaches {labels.metric(inputs.headline)} {score(best)} "
-        f"on this test. The winner reaches {percent(share)} of that."
+        f"The demo's truth is known: ranking by the true probabilities reaches {labels.metric(inputs.headline)} "
+        f"{score(best)} on this test. The winner reaches {percent(share)} of that."
     )
 
 
@@ -147,7 +156,7 @@ def leaks(inputs: Inputs) -> str:
 
 def checked(inputs: Inputs) -> str:
     """What the data checks said, in one sentence."""
-    found = inputs.checks.get("checks", [])
+    found = list(inputs.checks.get("checks", {}).values())
     if not found:
         return "No checks were recorded."
     failed = [check for check in found if not check.get("success")]
@@ -164,8 +173,8 @@ def cost(inputs: Inputs) -> str:
     peak = f" and {max(memory) / 1000:.1f} GB of memory at most" if memory else ""
     query = inputs.timing.get("evaluate", {}).get("bundle_query", {})
     answer = (
-        f" One answer of the bundle takes {milliseconds(query['p50_ms'])} at the median and {milliseconds(query['p99_ms'])} "
-        f"at the 99th percentile, measured over {n_of(query['calls'], 'call')} one after the other."
+        f" One answer of the bundle takes {milliseconds(query['p50_ms'])} at the median and "
+        f"{milliseconds(query['p99_ms'])} at the 99th percentile ({n_of(query['calls'], 'call')}, one after the other)."
         if query
         else ""
     )
@@ -176,7 +185,9 @@ def origin(inputs: Inputs) -> str:
     """Which state of code and data this report stands for."""
     git, bundle = inputs.lineage.get("git") or {}, inputs.lineage.get("bundle")
     commit = git.get("commit")
-    code = f"Code at commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}" if commit else (
-        "Code outside of any git repository"
+    code = (
+        f"Code at commit {commit[:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+        if commit
+        else ("Code outside of any git repository")
     )
     return f"{code}; bundle {bundle[:12]}. The whole chain stands below and in lineage.json." if bundle else f"{code}."

@@ -55,7 +55,9 @@ def lorenz(inputs: Inputs) -> Spec | None:
     both = zip(NAMES, (inputs.watched, inputs.recommended), strict=True)
     rows: Rows = [{"items": x, "share": y, "group": name} for name, counts in both for x, y in curve(counts)]
     equal = alt.Chart(data([{"items": 0, "share": 0}, {"items": 1, "share": 1}]))
-    diagonal = equal.mark_line(strokeDash=[4, 4], color=GNN, strokeWidth=1, opacity=0.7).encode(x="items:Q", y="share:Q")
+    diagonal = equal.mark_line(strokeDash=[4, 4], color=GNN, strokeWidth=1, opacity=0.7).encode(
+        x="items:Q", y="share:Q"
+    )
     lines = (
         alt.Chart(data(rows))
         .mark_line(strokeWidth=2.5)

@@ -92,7 +92,9 @@ def links(inputs: Inputs) -> Spec | None:
     ]
     if not rows:
         return None
-    order = list(dict.fromkeys(row["model"] for row in sorted(rows, key=lambda row: (row["group"] != "AUC", -row["value"]))))
+    order = list(
+        dict.fromkeys(row["model"] for row in sorted(rows, key=lambda row: (row["group"] != "AUC", -row["value"])))
+    )
     colour = colours({"AUC": WINNER, "average precision": "#6f7bdc", "accuracy": WARN})
     chart = (
         alt.Chart(data(rows))
@@ -101,7 +103,11 @@ def links(inputs: Inputs) -> Spec | None:
             alt.X("value:Q", title="share", scale=alt.Scale(zero=False)),
             _models(order=order),
             color=colour,
-            tooltip=[alt.Tooltip("model:N"), alt.Tooltip("group:N", title="what"), alt.Tooltip("value:Q", format=".4f")],
+            tooltip=[
+                alt.Tooltip("model:N"),
+                alt.Tooltip("group:N", title="what"),
+                alt.Tooltip("value:Q", format=".4f"),
+            ],
         )
     )
     return spec(chart, ROW * len(order))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 
 from recsmith.report import labels
@@ -10,7 +12,7 @@ from recsmith.report.inputs import Inputs
 
 
 def search(inputs: Inputs) -> Spec | None:
-    """Each trial's metric, coloured by family, with the best so far and the best baseline; None without a finished trial."""
+    """Each trial's metric by family, the best so far, the best baseline; None without a finished trial."""
     rows: Rows = [
         {**trial, "group": labels.family(str(trial["family"]))} for trial in inputs.trials if trial["value"] is not None
     ]
@@ -18,12 +20,14 @@ def search(inputs: Inputs) -> Spec | None:
         return None
     best = [row for row in inputs.trials if row["best"] is not None]
     seen = {name: colour for name, colour in FAMILIES.items() if any(row["group"] == name for row in rows)}
-    x = alt.X("trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, padding=14))
+    x = alt.X(
+        "trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, padding=14)
+    )
     y = alt.Y("value:Q", title=f"{labels.metric(inputs.metric)} on validation", scale=alt.Scale(zero=False))
     tip = [alt.Tooltip("trial:Q"), alt.Tooltip("label:N", title="architecture"), alt.Tooltip("value:Q", format=".4f")]
     points = alt.Chart(data(rows)).mark_point(filled=True, size=110, opacity=0.95)
     step = alt.Chart(data(best)).mark_line(interpolate="step-after", color=PLAIN, strokeWidth=1.5)
-    layers = [step.encode(x, alt.Y("best:Q")), points.encode(x, y, color=colours(seen), tooltip=tip)]
+    layers: list[Any] = [step.encode(x, alt.Y("best:Q")), points.encode(x, y, color=colours(seen), tooltip=tip)]
     baseline = best_baseline(inputs)
     if baseline is not None:
         layers.append(rule_at(baseline[1], f"best baseline: {labels.model(baseline[0])}", vertical=False))
@@ -41,7 +45,7 @@ def best_baseline(inputs: Inputs) -> tuple[str, float] | None:
 
 
 def training(inputs: Inputs, field: str) -> Spec | None:
-    """One curve of training an epoch, of the candidate and of the final model; None where nothing was trained in epochs."""
+    """One curve over the epochs of candidate and final model; None where nothing was trained in epochs."""
     rows: Rows = [
         {"epoch": row["epoch"], "value": row[field], "group": row["run"]}
         for row in inputs.training
@@ -66,9 +70,15 @@ def pareto(inputs: Inputs) -> Spec | None:
         return None
     rows: Rows = [{**row, "group": "chosen" if row["chosen"] else "tried"} for row in inputs.pareto]
     base = alt.Chart(data(rows)).encode(
-        alt.X("bytes:Q", title="bytes of the model (log scale)", scale=alt.Scale(type="log", nice=False, padding=24),
-              axis=alt.Axis(format="~s", tickCount=5)),
-        alt.Y("value:Q", title=f"{labels.metric(inputs.metric)} on validation", scale=alt.Scale(zero=False, padding=16)),
+        alt.X(
+            "bytes:Q",
+            title="bytes of the model (log scale)",
+            scale=alt.Scale(type="log", nice=False, padding=24),
+            axis=alt.Axis(format="~s", tickCount=5),
+        ),
+        alt.Y(
+            "value:Q", title=f"{labels.metric(inputs.metric)} on validation", scale=alt.Scale(zero=False, padding=16)
+        ),
         tooltip=[
             alt.Tooltip("recipe:N"),
             alt.Tooltip("bytes:Q", format=","),
@@ -79,7 +89,7 @@ def pareto(inputs: Inputs) -> Spec | None:
     size = alt.condition("datum.chosen", alt.value(220), alt.value(90))
     points = base.mark_point(filled=True, opacity=0.95).encode(color=colours(names), size=size)
     text = base.transform_filter("datum.chosen").mark_text(dy=-16, fontSize=12, color=WINNER).encode(text="recipe:N")
-    layers = [points, text]
+    layers: list[Any] = [points, text]
     if inputs.gate is not None:
         layers.append(rule_at(inputs.gate, "gate", vertical=False))
     return spec(alt.layer(*layers), 300)
@@ -95,10 +105,20 @@ def timing(inputs: Inputs) -> Spec | None:
     if not rows:
         return None
     base = alt.Chart(data(rows)).encode(
-        alt.Y("stage:N", sort=[row["stage"] for row in rows], title=None,
-              axis=alt.Axis(ticks=False, domain=False, labelPadding=10)),
+        alt.Y(
+            "stage:N",
+            sort=[row["stage"] for row in rows],
+            title=None,
+            axis=alt.Axis(ticks=False, domain=False, labelPadding=10),
+        ),
         alt.X("seconds:Q", title="seconds"),
-        tooltip=["stage:N", alt.Tooltip("seconds:Q", format=",.1f"), alt.Tooltip("memory:Q", title="peak MB", format=",.0f")],
+        tooltip=[
+            "stage:N",
+            alt.Tooltip("seconds:Q", format=",.1f"),
+            alt.Tooltip("memory:Q", title="peak MB", format=",.0f"),
+        ],
     )
-    text = base.mark_text(align="left", dx=6, color=PLAIN, fontSize=12).encode(text=alt.Text("seconds:Q", format=",.1f"))
+    text = base.mark_text(align="left", dx=6, color=PLAIN, fontSize=12).encode(
+        text=alt.Text("seconds:Q", format=",.1f")
+    )
     return spec(alt.layer(base.mark_bar(color=GNN, opacity=0.8, cornerRadiusEnd=3, height=14), text), 26 * len(rows))

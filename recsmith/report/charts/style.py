@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -20,7 +21,7 @@ def data(rows: Rows) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
-def spec(chart: alt.Chart | alt.LayerChart, height: int) -> Spec:
+def spec(chart: alt.TopLevelMixin, height: int) -> Spec:
     """A chart as wide as its place on the page."""
     value = chart.properties(width="container", height=height, background="transparent").to_dict()
     value.pop("$schema", None)
@@ -28,13 +29,13 @@ def spec(chart: alt.Chart | alt.LayerChart, height: int) -> Spec:
     return {**value, "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def colours(named: dict[str, str], title: str | None = None, *, legend: bool = True) -> alt.Color:
+def colours(named: Mapping[str, str], title: str | None = None, *, legend: bool = True) -> alt.Color:
     """Colour by field ``group``, each name with its own."""
     scale = alt.Scale(domain=list(named), range=list(named.values()))
     return alt.Color("group:N", scale=scale, legend=alt.Legend(title=title, orient="top") if legend else None)
 
 
-def rule_at(value: float, label: str, *, vertical: bool = True) -> alt.LayerChart:
+def rule_at(value: float, label: str, *, vertical: bool = True) -> Any:
     """A dashed line with a word beside it."""
     rows = data([{"at": value, "label": label}])
     place = alt.X("at:Q") if vertical else alt.Y("at:Q")

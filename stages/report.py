@@ -1,0 +1,89 @@
+"""Stage ``report``: what a person should know. Gathers what the line wrote; nothing depends on it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from recsmith.config.base import parse
+from recsmith.config.baseline import Baseline
+from recsmith.config.compress import Compress
+from recsmith.config.evaluate import Evaluate
+from recsmith.config.graph import Graph
+from recsmith.config.ingest import Ingest
+from recsmith.config.report import Report
+from recsmith.config.search import Search
+from recsmith.config.split import Split
+from recsmith.config.train import Train
+from recsmith.config.validate import Validate
+from recsmith.files import file_hash, read_json, write_json, write_text
+from recsmith.report.lineage import lineage
+from recsmith.report.page import card, page
+from recsmith.report.read import read_inputs
+from stages._stage import DATA, PARAMS, STAGES, Context, stage
+
+SECTIONS = (Ingest, Validate, Split, Graph, Baseline, Search, Train, Compress, Evaluate, Report)
+"""In the order of ``STAGES``."""
+LINE = STAGES[:-1]
+
+
+def run(context: Context) -> None:
+    """Write the page, the model card and the lineage."""
+    params = context.section("report", Report)
+    search, evaluate, compress = (_section(context, model) for model in (Search, Evaluate, Compress))
+    inputs = read_inputs(
+        DATA,
+        LINE,
+        metric=search.metric,
+        confidence=evaluate.confidence,
+        gate=compress.gate.retained,
+        users=params.users,
+        k=params.recommendations,
+        lineage=_lineage(context),
+    )
+    write_json(context.out / "lineage.json", inputs.lineage)
+    write_text(context.out / "model_card.md", card(inputs))
+    write_text(context.out / "report.html", page(inputs))
+    context.say(f"The report: {(context.out / 'report.html').resolve()}")
+
+
+def _section(context: Context, model: type) -> Any:
+    name = STAGES[SECTIONS.index(model)]
+    return parse(context.sections.get(name) or {}, model, f"{PARAMS}: {name}")
+
+
+def _lineage(context: Context) -> dict[str, Any]:
+    sections = zip(STAGES, SECTIONS, strict=True)
+    effective = {name: _section(context, model).model_dump(mode="json") for name, model in sections}
+    lock, requirements = Path("dvc.lock"), Path("requirements.lock")
+    return lineage(
+        git=_git(),
+        lock=YAML(typ="safe").load(lock.read_text(encoding="utf-8")) if lock.exists() else None,
+        until="evaluate",
+        params={"run": context.run.model_dump(mode="json"), **effective},
+        requirements=file_hash(requirements) if requirements.exists() else None,
+        runs={name: read_json(path) for name in LINE if (path := DATA / name / "run.json").exists()},
+        bundle=file_hash(DATA / "compress/bundle/manifest.json"),
+        threads=context.run.threads,
+    )
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit, and whether tracked files but dvc.lock differ from it; None outside a repository or without git."""
+    try:
+        commit = _ask("rev-parse", "HEAD")
+        changed = _ask("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _ask(*words: str) -> str:
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    stage("report", run)
