@@ -31,12 +31,12 @@ $(VENV)/.installed-%:
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-* && touch $@
 
-run: $(INSTALLED) ## fetch the data, run what changed, print the results
+run: $(INSTALLED) .work/vega.js ## fetch the data, run what changed, print the results
 	@python -m recsmith fetch
 	@dvc repro
 	@python -m tools.results
 
-flow: $(INSTALLED) ## the same as a Prefect flow, one task a stage
+flow: $(INSTALLED) .work/vega.js ## the same as a Prefect flow, one task a stage
 	@python -m recsmith fetch
 	@python -m flows.pipeline
 	@python -m tools.results
@@ -61,9 +61,11 @@ format: $(INSTALLED) ## let ruff rewrite the files
 results: $(INSTALLED) ## print the results of the last run
 	@python -m tools.results
 
-plots: $(INSTALLED) ## write dvc_plots/index.html, which opens offline
-	@python -m tools.vega
+plots: $(INSTALLED) .work/vega.js ## write dvc_plots/index.html, which opens offline
 	@dvc plots show
+
+.work/vega.js: | $(INSTALLED)
+	@python -m tools.vega
 
 report: $(INSTALLED) ## open the report
 	@python -m webbrowser -t "file://$(CURDIR)/data/report/report.html"

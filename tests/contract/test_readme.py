@@ -48,6 +48,9 @@ def test_every_command_of_the_readme_works(workspace: Workspace) -> None:
     assert set(top) == {"user_id", "item_id", "rank", "score"}
     people = pq.read_table(workspace.root / "data/split/people.parquet")["user_id"].to_pylist()
     assert set(top["user_id"]) == set(people)
+    page = (workspace.root / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert re.findall(r'<script[^>]* src="([^"]+)"', page) == ["../.work/vega.js"]
+    assert (workspace.root / ".work/vega.js").stat().st_size > 500_000
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))
