@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from searches import eventually, task, tastes
+
+from recsmith.errors import UserError
+from recsmith.search import choose, nni_service
+from recsmith.search.plain import search as plain_search
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tastes(tmp_path / "data")
+
+
+@contextmanager
+def driven(data: Path, work: Path, out: Path, **values: Any) -> Iterator[subprocess.Popen[str]]:
+    """A search through NNI in a process of its own, with a free port unless one is given."""
+    command = [sys.executable, str(HERE / "drive_search.py"), str(data), str(work), str(out)]
+    values = {"port": free_ports(), **values}
+    paths = os.pathsep.join([str(ROOT), str(HERE)])
+    process = subprocess.Popen(
+        [*command, json.dumps(values)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_ports() -> int:
+    """A port with some free ones behind it."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("localhost", 0))
+        return min(probe.getsockname()[1], 65000)
+
+
+def processes_of(work: Path) -> list[psutil.Process]:
+    """Whatever runs for the searches in this folder: service, tuner and trials."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        is_driver = any("drive_search.py" in word for word in words)
+        if any(str(work) in word for word in words) and not is_driver:
+            found.append(process)
+    return found
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def plain_outs(data: Path, folder: Path, **values: Any) -> dict[str, str]:
+    described = task(data, folder / "plainwork", **values)
+    rows = choose.candidates(described, plain_search(described), [])
+    choose.write(folder / "plain", described, rows, choose.crown(rows, described.budget.metric, 60, 40))
+    return digests(folder / "plain")
+
+
+def records(work: Path) -> dict[str, int]:
+    """Finished trials and when their files were written."""
+    return {path.name: path.stat().st_mtime_ns for path in work.glob("*/trials/*.json")}
+
+
+def test_nni_finds_what_the_reference_driver_finds_and_leaves_nothing_behind(data: Path, tmp_path: Path) -> None:
+    work, home = tmp_path / "work with space", Path.home() / "nni-experiments"
+    before = home.stat().st_mtime_ns if home.exists() else None
+    with driven(data, work, tmp_path / "out", trials=3) as driver:
+        said, errors = driver.communicate(timeout=240)
+    assert driver.returncode == 0, said + errors
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=3)
+    lines = said.splitlines()
+    assert [line[:5] for line in lines[1:]] == ["[1/3]", "[2/3]", "[3/3]"], said
+    assert errors == ""
+    assert processes_of(work) == []
+    assert (home.stat().st_mtime_ns if home.exists() else None) == before
+
+
+def test_a_busy_port_gives_way_to_the_next_and_says_so() -> None:
+    said: list[str] = []
+    with closing(socket.socket()) as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert nni_service.free_port(port, said.append) > port
+    assert said
+    assert f"Port {port} is taken by another program" in said[0]
+
+
+def test_no_free_port_is_an_error_that_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nni_service, "_busy", lambda port: True)
+    with pytest.raises(UserError, match=r"params.yaml: search.port = 8080.*8099 are taken.*Finished trials are kept"):
+        nni_service.free_port(8080, print)
+
+
+def test_an_experiment_s_name_tells_whether_its_driver_lives() -> None:
+    from recsmith.search import guard
+
+    name = nni_service.experiment_id(guard.identity(), 14)
+    assert len(name) <= 32
+    assert nni_service.owner_lives(name)
+    assert not nni_service.owner_lives(name.replace("-", "-9", 1))
+    assert not nni_service.owner_lives("r999999999-1-0")
+    assert not nni_service.owner_lives("_latest")
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_leaves_no_process_and_ends_as_if_undisturbed(data: Path, tmp_path: Path) -> None:
+    work, values = tmp_path / "work", {"trials": 5, "tuner": "TPE"}
+    with driven(data, work, tmp_path / "out", **values) as driver:
+        eventually(lambda: len(records(work)) >= 2, 200)
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+    eventually(lambda: not processes_of(work), 60)
+    finished = records(work)
+    assert 2 <= len(finished) < 5
+    with driven(data, work, tmp_path / "out", **values) as driver:
+        said, errors = driver.communicate(timeout=300)
+    assert driver.returncode == 0, said + errors
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values)
+    assert {name: time for name, time in records(work).items() if name in finished} == finished
+    assert said.count("known") == len(finished)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything(data: Path, tmp_path: Path, number: signal.Signals) -> None:
+    work = tmp_path / "work"
+    with driven(data, work, tmp_path / "out", trials=5) as driver:
+        eventually(lambda: len(records(work)) >= 1, 200)
+        driver.send_signal(number)
+        driver.wait(60)
+    eventually(lambda: not processes_of(work), 60)
+
+
+@pytest.mark.slow
+def test_killed_trials_and_a_killed_service_cost_nothing_but_time(data: Path, tmp_path: Path) -> None:
+    work, values = tmp_path / "work", {"trials": 4, "tuner": "Random"}
+    with driven(data, work, tmp_path / "out", **values) as driver:
+        eventually(lambda: len(records(work)) >= 1, 200)
+        manager = next(one for one in processes_of(work) if "--experiments-directory" in one.cmdline())
+        manager.kill()
+        said, errors = driver.communicate(timeout=400)
+    assert driver.returncode == 0, said + errors
+    assert "NNI's service is started again" in said
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values)
+    assert processes_of(work) == []
+
+
+@pytest.mark.slow
+def test_all_trials_too_slow_fails_and_says_which_key_to_change(data: Path, tmp_path: Path) -> None:
+    work, space = tmp_path / "work", {"families": ["gnn"]}
+    values = {"trials": 2, "space": space, "max_epochs": 100000, "patience": 100000, "trial_seconds": 4}
+    with driven(data, work, tmp_path / "out", **values) as driver:
+        said, errors = driver.communicate(timeout=300)
+    assert driver.returncode == 1
+    assert "[1/2] failed" in said
+    assert "all 2 trials failed" in errors
+    assert "took longer than 4 s" in errors
+    assert "search.trial_seconds" in errors
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_trials_in_parallel_are_all_accounted_for(data: Path, tmp_path: Path) -> None:
+    with driven(data, tmp_path / "work", tmp_path / "out", trials=5, concurrency=2, tuner="Random") as driver:
+        said, errors = driver.communicate(timeout=400)
+    assert driver.returncode == 0, said + errors
+    assert (tmp_path / "out/trials.csv").read_text().count("\n") == 6
+    # Random does not look at results: its proposals are the same however many run at a time.
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, tuner="Random")
