@@ -119,6 +119,7 @@ def _differences(sizes: dict[str, int]) -> dict[str, int]:
 
 def _all_gone(sizes: dict[str, int], params: Split) -> str:
     steps = f"{sizes['read']:,} interactions read, {sizes['null_ids']:,} with ids"
+    steps += f", {sizes['duplicates']:,} without duplicates"
     if params.min_weight is not None:
         steps += f", {sizes['below_min_weight']:,} with a weight of at least {params.min_weight:g}"
     return (

@@ -16,7 +16,7 @@ from recsmith.tables.audit import audit, prove
 from recsmith.tables.columns import ITEM, SPLIT, SPLITS, USER
 from recsmith.tables.connect import kept, read, write, write_interactions
 from recsmith.tables.prepare import count, k_core, people, prepare
-from recsmith.tables.splits import carving, split
+from recsmith.tables.splits import split
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ def split_files(backend: Backend, ingest: Path | str, out: Path | str, params: S
     raw = read(backend, ingest / "interactions.parquet")
     comes_split = bool(count(raw.filter(raw[SPLIT].notnull())))
     prepared = prepare(raw, params, keep_split=params.method == "given")
-    carved = carving(prepared.rows, params)
     sealed = split(prepared.rows, params, seed)
     cored = core(sealed.parts["train"], sealed.parts["valid"], params.k_core)
     parts = {"train": cored.train, "valid": cored.valid, "test": sealed.parts["test"]}
@@ -47,7 +46,7 @@ def split_files(backend: Backend, ingest: Path | str, out: Path | str, params: S
     write(people([raw, read(backend, ingest / "users.parquet")]), out / "people.parquet", [USER])
     k_core_rows = {name: n for name, n in cored.removed.items() if name.startswith("k_core_rows")}
     lost = {"read": count(raw), **prepared.removed, **sealed.dropped, **k_core_rows}
-    found = audit(backend, out, params.method, carved, lost)
+    found = audit(backend, out, params.method, sealed.carved, lost)
     found |= {"k_core": cored.removed, "warnings": _warnings(params, comes_split)}
     write_json(out / "audit.json", found)
     prove(found["proofs"])

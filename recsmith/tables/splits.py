@@ -26,9 +26,11 @@ HEX_DIGITS = 13
 
 @dataclass(frozen=True)
 class Sealed:
-    """The three splits and what sealing dropped (rows, by reason)."""
+    """The three splits, their rows, how valid was made, and what sealing dropped (rows, by reason)."""
 
     parts: dict[str, ibis.Table]
+    rows: dict[str, int]
+    carved: str
     dropped: dict[str, int]
 
 
@@ -39,19 +41,18 @@ def split(rows: ibis.Table, params: Split, seed: int) -> Sealed:
     leaves a split empty.
     """
     check(rows, params)
-    labelled = kept(assign(rows, params, seed))
-    parts = {name: labelled.filter(labelled[SPLIT] == name) for name in SPLITS}
-    sealed = seal(parts, params, carving(rows, params))
-    for name, part in sealed.parts.items():
-        if not count(part):
+    carved = carving(rows, params)
+    sealed = seal(kept(assign(rows, params, carved, seed)), params, carved)
+    for name, number in sealed.rows.items():
+        if not number:
             raise UserError(_empty(name, params, sealed))
     return sealed
 
 
-def assign(rows: ibis.Table, params: Split, seed: int) -> ibis.Table:
+def assign(rows: ibis.Table, params: Split, carved: str, seed: int) -> ibis.Table:
     """``rows`` with the column ``split`` set to train, valid or test by the method alone; nothing is dropped."""
     if params.method == "given":
-        return _given(rows, params, seed)
+        return _given(rows, params, carved, seed)
     marked = mark_candidates(rows, params.target_event)
     if params.method == "random":
         part = at_random(marked, params.valid, params.test, seed)
@@ -128,28 +129,29 @@ def carving(rows: ibis.Table, params: Split) -> str:
     return "random" if count(train.filter(train[TIMESTAMP].isnull())) else "per_user_temporal"
 
 
-def seal(parts: dict[str, ibis.Table], params: Split, carved: str) -> Sealed:
+def seal(labelled: ibis.Table, params: Split, carved: str) -> Sealed:
     """Drop what an earlier split would give away of a later one; the later split always wins.
 
     Dropped are rows of another event in a given valid or test, rows whose pair is in a later split, and in temporal
     splits rows of train after the user's first valid or test row (per user) or from the cut on (global).
     """
-    before = {name: count(part) for name, part in parts.items()}
+    parts = {name: labelled.filter(labelled[SPLIT] == name) for name in SPLITS}
     if params.target_event is not None:
         for name in ("valid", "test"):
-            parts = {**parts, name: parts[name].filter(parts[name][EVENT] == params.target_event)}
-    targets = {name: count(part) for name, part in parts.items()}
+            parts[name] = parts[name].filter(parts[name][EVENT] == params.target_event)
+    before = {name: count(part) for name, part in parts.items()}
     valid = kept(parts["valid"].anti_join(parts["test"], PAIR))
-    held = _pairs([valid, parts["test"]])
-    train = kept(parts["train"].anti_join(held, PAIR))
-    past = kept(_past(train, valid, parts["test"], params.method, carved))
+    apart = kept(parts["train"].anti_join(_pairs([valid, parts["test"]]), PAIR))
+    train = kept(_past(apart, valid, parts["test"], params.method, carved)) if carved in TEMPORAL else apart
+    rows = {"train": count(train), "valid": count(valid), "test": before["test"]}
+    n_apart = rows["train"] if train is apart else count(apart)
     dropped = {
-        "other_events_of_given": sum(before.values()) - sum(targets.values()),
-        "shared_pairs_from_train": targets["train"] - count(train),
-        "shared_pairs_from_valid": targets["valid"] - count(valid),
-        "future_rows_from_train": count(train) - count(past),
+        "other_events_of_given": count(labelled) - sum(before.values()),
+        "shared_pairs_from_train": before["train"] - n_apart,
+        "shared_pairs_from_valid": before["valid"] - rows["valid"],
+        "future_rows_from_train": n_apart - rows["train"],
     }
-    return Sealed({"train": past, "valid": valid, "test": parts["test"]}, dropped)
+    return Sealed({"train": train, "valid": valid, "test": parts["test"]}, rows, carved, dropped)
 
 
 def _past(train: ibis.Table, valid: ibis.Table, test: ibis.Table, method: str, carved: str) -> ibis.Table:
@@ -157,15 +159,12 @@ def _past(train: ibis.Table, valid: ibis.Table, test: ibis.Table, method: str, c
     held = ibis.union(*later) if len(later) > 1 else later[0]
     if carved == "global_temporal":
         return train.filter(train[TIMESTAMP] < held[TIMESTAMP].min().as_scalar())
-    if carved not in TEMPORAL:
-        return train
     first = held.group_by(USER).agg(_first=held[TIMESTAMP].min())
     joined = train.left_join(first, USER)
     return joined.filter(joined["_first"].isnull() | (joined[TIMESTAMP] <= joined["_first"])).select(*train.columns)
 
 
-def _given(rows: ibis.Table, params: Split, seed: int) -> ibis.Table:
-    carved = carving(rows, params)
+def _given(rows: ibis.Table, params: Split, carved: str, seed: int) -> ibis.Table:
     if carved == "given":
         return rows
     train = mark_candidates(rows.filter(rows[SPLIT] == "train"), params.target_event)
@@ -241,7 +240,7 @@ def _check_target(rows: ibis.Table, target: str) -> None:
 
 
 def _empty(name: str, params: Split, sealed: Sealed) -> str:
-    sizes = ", ".join(f"{split} {count(part):,}" for split, part in sealed.parts.items())
+    sizes = ", ".join(f"{split} {number:,}" for split, number in sealed.rows.items())
     drops = ", ".join(f"{reason} {n:,}" for reason, n in sealed.dropped.items() if n) or "none"
     return (
         f"params.yaml: split.method = {params.method!r} leaves no interactions in {name} ({sizes}; dropped: {drops}). "

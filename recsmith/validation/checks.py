@@ -104,8 +104,7 @@ def _time_advice(facts: Facts, params: Validate) -> str:
 
 
 def _weights(params: Validate) -> Check:
-    low = -sys.float_info.max if params.weight_min is None else params.weight_min
-    high = sys.float_info.max if params.weight_max is None else params.weight_max
+    low, high = weight_bounds(params)
     between = ExpectColumnValuesToBeBetween(column=WEIGHT, min_value=low, max_value=high)
     # A frame cannot tell NaN from nothing: NaN is counted before.
     finite = ExpectColumnValuesToBeBetween(column="weights_not_finite", max_value=0)
@@ -114,10 +113,21 @@ def _weights(params: Validate) -> Check:
         {"rows": (between,), "facts": (finite,)},
         _weight_range,
         lambda facts: (
-            f"Allowed are finite numbers from {low:g} to {high:g}: correct the column, or change "
-            "validate.weight_min and validate.weight_max."
+            f"Allowed are finite numbers{_bounds(params)}: correct the column, or change validate.weight_min and "
+            "validate.weight_max."
         ),
     )
+
+
+def weight_bounds(params: Validate) -> tuple[float, float]:
+    """Smallest and largest weight that is allowed; any finite number where the parameters name none."""
+    low = -sys.float_info.max if params.weight_min is None else params.weight_min
+    return low, sys.float_info.max if params.weight_max is None else params.weight_max
+
+
+def _bounds(params: Validate) -> str:
+    low = "" if params.weight_min is None else f" from {params.weight_min:g}"
+    return low + ("" if params.weight_max is None else f" to {params.weight_max:g}")
 
 
 def _weight_range(facts: Facts) -> str:

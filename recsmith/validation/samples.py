@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ibis import _
+
 from recsmith.config.validate import Validate
-from recsmith.tables.columns import ITEM, TIMESTAMP, USER
+from recsmith.tables.columns import ITEM, TIMESTAMP, USER, WEIGHT
 from recsmith.tables.prepare import count
+from recsmith.validation.checks import weight_bounds
 from recsmith.validation.facts import NOT_FINITE, Tables, orphans, undescribed, users_under
 from recsmith.validation.findings import Finding
 
 
 def with_samples(finding: Finding, tables: Tables, counts: dict[str, Any], params: Validate) -> Finding:
-    """Add examples to a failed check that was judged on aggregated facts."""
-    if finding.success or finding.rows:
+    """Add examples to a failed check that was judged on aggregated facts (weights: in part)."""
+    if finding.success or (finding.rows and finding.name != "weight_range"):
         return finding
     rows = _samples(finding.name, tables, counts, params)
     return replace(finding, rows=tuple(rows)[: params.rows_shown])
@@ -27,7 +30,8 @@ def _samples(name: str, tables: Tables, counts: dict[str, Any], params: Validate
         few = users_under(rows, params.k)
         return few.order_by("interactions", USER).limit(shown).to_pyarrow().to_pylist()
     if name == "weight_range":
-        odd = rows.filter(NOT_FINITE)
+        low, high = weight_bounds(params)
+        odd = rows.filter(NOT_FINITE | (_[WEIGHT] < low) | (_[WEIGHT] > high))
         return odd.order_by(USER, ITEM, TIMESTAMP).limit(shown).to_pyarrow().to_pylist()
     if name == "orphan_features":
         return _orphan_samples(tables, shown)
