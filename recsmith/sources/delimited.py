@@ -28,9 +28,10 @@ def load(path: Path, shown: str, spec: FileSpec) -> Raw:
     if not lines:
         raise UserError(f"{shown} holds no line of text.")
     delimiter = spec.delimiter or _delimiter(lines, shown, spec)
+    first = sniff.fields(lines[0], delimiter, spec.quote)
+    _more_than_one(first, lines[0], delimiter, shown, spec)
     with_header = _header(lines, delimiter, shown, spec)
-    names = _names(sniff.fields(lines[0], delimiter, spec.quote), with_header)
-    _more_than_one(names, lines[0], delimiter, shown, spec)
+    names = _names(first, with_header)
     table = parse(path, shown, spec, delimiter, names, with_header)
     return Raw(table, shown, 2 if with_header else 1, "line")
 

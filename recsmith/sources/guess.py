@@ -65,6 +65,8 @@ def _known_files(files: Sequence[Path], hints: Hints) -> None:
     for name in (*filter(None, hints.columns), *hints.roles, *hints.events):
         if name not in names:
             raise UserError(f"an option names the file {name!r}, which is not among: {', '.join(names)}.")
+    for role in hints.roles.values():
+        guess_roles.checked(role)
 
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], Path]:

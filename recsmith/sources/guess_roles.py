@@ -57,13 +57,13 @@ def roles(looks: Sequence[Look], hints: Hints, ask: Ask, said: list[str]) -> dic
     left = [path.name for path, role in found.items() if role in (None, IGNORE)]
     if left:
         said.append(f"Left out: {', '.join(left)}.")
-    return {path: _known(role) for path, role in found.items() if role not in (None, IGNORE)}
+    return {path: cast(Role, role) for path, role in found.items() if role not in (None, IGNORE)}
 
 
-def _known(role: str | None) -> Role:
-    if role not in get_args(Role):
+def checked(role: str) -> None:
+    """UserError where this is no role."""
+    if role not in (*get_args(Role), IGNORE):
         raise unknown("--role", role, (*get_args(Role), IGNORE))
-    return cast(Role, role)
 
 
 def _role(seen: Look, hints: Hints) -> str | None:

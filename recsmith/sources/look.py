@@ -106,7 +106,7 @@ def _lightgcn(lines: list[str]) -> bool:
 
 def taken_apart(seen: Look, delimiter: str, header: bool) -> Look:
     """Delimited text once its delimiter and header are known."""
-    rows = [sniff.fields(line, delimiter, '"') for line in seen.lines]
+    rows = sniff.rows(list(seen.lines), delimiter, '"')
     names = [cell.strip() for cell in rows[0]] if header else [str(n) for n in range(len(rows[0]))]
     body = tuple(tuple(row) for row in (rows[1:] if header else rows))
     return replace(seen, names=tuple(names), rows=body, delimiter=delimiter, header=header)

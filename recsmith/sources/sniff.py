@@ -31,7 +31,7 @@ def sample(path: Path, encoding: str = "utf-8", shown: str = "") -> list[str]:
         text = codecs.getincrementaldecoder(encoding)().decode(chunk, whole).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise not_text(shown, encoding) from error
-    lines = text.splitlines()
+    lines = re.split(r"\r\n|\n|\r", text)
     lines = lines if whole else lines[:-1]
     return [line for line in lines if line.strip()][:SAMPLE_LINES]
 
@@ -46,16 +46,26 @@ def not_text(shown: str, encoding: str) -> UserError:
 
 def fields(line: str, delimiter: str, quote: str | None) -> list[str]:
     """One line taken apart."""
-    if len(delimiter) > 1 or not quote or quote not in line:
-        return line.split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+    return rows([line], delimiter, quote)[0]
+
+
+def rows(lines: list[str], delimiter: str, quote: str | None) -> list[list[str]]:
+    """Lines taken apart; a quoted cell may hold delimiters and go over several lines."""
+    if len(delimiter) > 1 or not quote or not any(quote in line for line in lines):
+        return [line.split(delimiter) for line in lines]
+    try:
+        found = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quotechar=quote))
+    except csv.Error:
+        return [line.split(delimiter) for line in lines]
+    cut_off = len(found) > 1 and len(found) < len(lines) and len(found[-1]) < len(found[0])
+    return found[:-1] if cut_off else found
 
 
 def possible(lines: list[str], quote: str | None = '"') -> dict[str, int]:
     """Delimiter -> number of columns, for each that gives all lines the same number, two or more."""
     found = {}
     for delimiter in DELIMITERS:
-        counts = {len(fields(line, delimiter, quote)) for line in lines}
+        counts = {len(row) for row in rows(lines, delimiter, quote)}
         if len(counts) == 1 and counts != {1}:
             found[delimiter] = counts.pop()
     return found
@@ -77,8 +87,7 @@ def header(lines: list[str], delimiter: str, quote: str | None = '"') -> bool | 
 
     Names: some column is all numbers but for its first cell. Data: the first line holds a number.
     """
-    rows = [fields(line, delimiter, quote) for line in lines]
-    first, rest = rows[0], rows[1:]
+    first, *rest = rows(lines, delimiter, quote)
     if any(is_number(cell) for cell in first):
         return False
     columns = [[row[n] for row in rest if n < len(row) and row[n].strip()] for n in range(len(first))]
