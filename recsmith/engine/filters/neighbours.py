@@ -52,7 +52,7 @@ def _nearest(products: sparse.csr_matrix, targets: np.ndarray, norms: np.ndarray
 
 
 def _largest(values: np.ndarray, columns: np.ndarray, k: int) -> np.ndarray:
-    """Places of the ``k`` largest positive values, ties by lower column; shapes: values, columns (n,) -> (k or fewer,)."""
+    """Places of the ``k`` largest positive values, ties by lower column; shapes: (n,), (n,) -> (at most k,)."""
     if len(values) <= k:
         return np.flatnonzero(values > 0)
     border = max(np.partition(values, -k)[-k], 0)
