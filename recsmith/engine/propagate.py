@@ -2,7 +2,7 @@
 
 The product is torch's ``embedding_bag`` with a weight for each edge: rows are gathered and summed in the order of the
 matrix, so the bytes do not depend on the number of threads. On two cores it takes a quarter of the time of torch's own
-CSR product (MKL) and a thirtieth of ``index_add`` (``benchmarks/products.py``).
+CSR product (MKL) and a thirtieth of ``index_add`` (``benchmarks/training.py``).
 """
 
 from __future__ import annotations

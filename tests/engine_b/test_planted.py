@@ -55,7 +55,7 @@ def test_every_combination_and_head_ranks_the_own_community_first(
             "head": head,
             "activation": "relu",
             "dropout": 0.1,
-            "temperature": 0.2 if head == "cosine" else 1.0,
+            "temperature": 0.5,
             "learning_rate": 0.02,
         }
     )
