@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
+from scipy import sparse
 
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.low_rank import factors
@@ -14,13 +17,30 @@ from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table, index_type
 
 
+@runtime_checkable
+class SparseFilter(Protocol):
+    """A filter whose matrix is sparse already."""
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """(I,) float32."""
+        ...
+
+    @property
+    def similarity(self) -> sparse.csr_matrix:
+        """``P`` (I, I); a row for each item of a history."""
+        ...
+
+
 def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> ServingModel:
-    """The fp32 form of a fitted model: exact for networks, low rank plus sparse for filters.
+    """The fp32 form of a fitted model: exact for networks and sparse filters, low rank plus sparse for others.
 
     Raises UserError for a model of neither family.
     """
     if isinstance(model, VectorModel):
         return _two_towers(model, graph)
+    if isinstance(model, SparseFilter):
+        return ServingModel(_counts(model.popularity), sparse=_from_csr(model.similarity))
     if isinstance(model, FilterModel):
         return _filter(model, params, seed, memory_mb)
     raise UserError(f"{type(model).__name__} has neither vectors nor a filter matrix; it cannot be exported.")
@@ -66,9 +86,20 @@ def sparse_table(columns: np.ndarray, values: np.ndarray, n_columns: int) -> Spa
     """Rows of equal width as CSR without their zeros. Shapes: columns, values (n, k)."""
     kept = values != 0
     indptr = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
-    return SparseTable(
-        indptr.astype(index_type(int(indptr[-1]))), columns[kept].astype(index_type(n_columns)), values[kept], n_columns
-    )
+    return _table(indptr, columns[kept], values[kept], n_columns)
+
+
+def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:
+    rows = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    return _table(rows.indptr, rows.indices, rows.data, len(rows.indptr) - 1)
+
+
+def _table(indptr: np.ndarray, columns: np.ndarray, values: np.ndarray, n_columns: int) -> SparseTable:
+    """CSR with the smallest types of offsets and columns."""
+    offsets, places = indptr.astype(index_type(int(indptr[-1]))), columns.astype(index_type(n_columns))
+    return SparseTable(offsets, places, np.asarray(values, np.float32), n_columns)
 
 
 def _counts(popularity: np.ndarray) -> np.ndarray:

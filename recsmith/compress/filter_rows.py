@@ -15,7 +15,7 @@ COPIES = 5
 
 
 class FilterRows:
-    """Rows of ``P`` for the items that somebody touched; others have none. Kept where a third of the memory holds them."""
+    """Rows of ``P`` for the items that somebody touched; others have none. Kept where a third of memory holds them."""
 
     def __init__(self, model: FilterModel, memory_mb: int) -> None:
         self.model, self.budget = model, memory_mb * 2**20

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
-from recsmith.serving import safetensors, tensors
+from recsmith.serving import safetensors, spectral, tensors
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.select import select
 from recsmith.serving.strings import Strings
+from recsmith.serving.tables import Table
 
 MODEL = "model/tensors.safetensors"
 PEOPLE = "people/tensors.safetensors"
@@ -92,20 +94,30 @@ class Bundle:
         untouched = tuple(self.items[place] for place in known if self.model.popularity[place] == 0)
         return Answer(items[0], scores[0], unknown, untouched, len(telling) == 0)
 
+    @cached_property
+    def item_vectors(self) -> Table:
+        """The model's item vectors (I, r); where it is a sparse table alone, those of the table's best low rank."""
+        if self.model.item_vectors is not None:
+            return self.model.item_vectors
+        assert self.model.sparse is not None
+        return Table(spectral.vectors(self.model.sparse))
+
     def embed(self) -> tuple[np.ndarray, np.ndarray]:
         """Vectors of all items and all users (zeros without a history). Shapes: (I, r), (U, r) float32."""
-        return self._item_vectors(), self.model.vectors(self.histories)
+        table = self.item_vectors
+        model = self.model if self.model.item_vectors else replace(self.model, item_vectors=table, projection=table)
+        return table.dequantised(), model.vectors(self.histories)
 
     def similar(self, item_id: str, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``k`` items with the highest cosine to one, itself left out.
 
         Shapes: -> items (k,) int32 padded with -1, cosines (k,) float32.
-        Raises UserError where the item is unknown or the model has no item vectors.
+        Raises UserError where the item is unknown.
         """
         place = int(self.items.find([item_id])[0])
         if place < 0:
             raise UserError(f"item {item_id!r} is not among the {len(self.items)} items of this bundle.")
-        unit = unit_rows(self._item_vectors())
+        unit = unit_rows(self.item_vectors.dequantised())
         cosine = (unit @ unit[place])[None].astype(np.float32)
         cosine[0, place] = -np.inf
         items, scores = select(cosine, k)
@@ -115,11 +127,6 @@ class Bundle:
         """The id of an item, and its title where it has one."""
         title = "" if self.titles is None else self.titles[place]
         return f"{self.items[place]}  {title}".rstrip()
-
-    def _item_vectors(self) -> np.ndarray:
-        if self.model.item_vectors is None:
-            raise UserError("This bundle's model is a sparse item-item table without item vectors.")
-        return self.model.item_vectors.dequantised()
 
     def _histories(self, places: np.ndarray) -> Batch:
         """Histories of users by place, empty for -1."""
