@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from recsmith.baselines import tune
 from recsmith.baselines.journal import Journal
 from recsmith.baselines.tables import COLUMNS, line, rows, summary, write_trials
@@ -9,6 +11,7 @@ from recsmith.config.baseline import Baseline
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
 from recsmith.engine.fit import FitSettings
+from recsmith.engine.progress import line as epoch_line
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.record import Record, cutoffs_with, write_records
@@ -35,7 +38,12 @@ def run(context: Context) -> None:
         finished.append(record)
         context.say(line(finished, metric))
 
-    records = tune(params, graph, valid, settings, cutoffs, on_record=on_record, known=journal.known)
+    def on_epoch(row: dict[str, Any]) -> None:
+        if metric in row:
+            context.say(f"     lightgcn {epoch_line(row)}")
+        context.track.log(row)
+
+    records = tune(params, graph, valid, settings, cutoffs, on_record=on_record, on_epoch=on_epoch, known=journal.known)
     write_records(context.out / "records.json", records)
     write_trials(context.out / "trials.csv", records)
     context.say(summary(records, metric))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from recsmith.baselines import als, ease, item_knn, lightgcn, popularity
 from recsmith.baselines.candidate import Candidate
 from recsmith.config.baseline import Baseline
 from recsmith.engine.evaluate import evaluate
-from recsmith.engine.fit import FitSettings
+from recsmith.engine.fit import FitSettings, OnEpoch
 from recsmith.engine.fit import fit as fit_architecture
 from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph
@@ -31,6 +32,29 @@ OWN: dict[str, Callable[[Candidate, Graph, FitSettings], Model]] = {"popularity"
 """Baselines that are no architecture of the search."""
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What all candidates share."""
+
+    graph: Graph
+    valid: Relevant
+    settings: FitSettings
+    cutoffs: tuple[int, ...]
+    on_epoch: OnEpoch | None
+
+    def key(self, candidate: Candidate) -> str:
+        return record_key(candidate.name, candidate.architecture, candidate.knobs, self._budget)
+
+    @cached_property
+    def _budget(self) -> dict[str, Knob | None]:
+        pairs = hashlib.md5(usedforsecurity=False)
+        for array in (self.valid.indptr, self.valid.indices, self.valid.cold):
+            pairs.update(np.ascontiguousarray(array).tobytes())
+        shared = {name: getattr(self.settings, name) for name in ("metric", "seed", "device", "threads", "memory_mb")}
+        cutoffs = " ".join(map(str, self.cutoffs))
+        return {**shared, "graph": self.graph.hash, "valid": pairs.hexdigest(), "cutoffs": cutoffs}
+
+
 def tune(
     params: Baseline,
     graph: Graph,
@@ -39,42 +63,39 @@ def tune(
     cutoffs: Iterable[int] = CUTOFFS,
     *,
     on_record: Callable[[Record], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     known: Callable[[str], Record | None] | None = None,
 ) -> list[Record]:
     """Try every candidate of every baseline; the best of each on ``settings.metric`` is flagged as chosen.
 
-    ``on_record`` hears of each record when it is finished; ``known`` may answer for a key that was finished before.
+    ``on_record`` hears of each record when it is finished, ``on_epoch`` of each epoch of what learns in epochs;
+    ``known`` may answer for a key that was finished before.
     """
-    cutoffs = cutoffs_with(settings.metric, cutoffs)
-    budget, records = _budget(graph, valid, settings, cutoffs), []
+    task, records = _Task(graph, valid, settings, cutoffs_with(settings.metric, cutoffs), on_epoch), []
     for candidate in (candidate for grid in GRIDS for candidate in grid(params)):
-        key = record_key(candidate.name, candidate.architecture, candidate.knobs, budget)
-        record = (known(key) if known else None) or _tried(candidate, key, graph, valid, settings, cutoffs)
-        records.append(record)
+        records.append((known(task.key(candidate)) if known else None) or _tried(candidate, task))
         if on_record:
-            on_record(record)
+            on_record(records[-1])
     return choose(records, settings.metric)
 
 
 def refit(record: Record, graph: Graph, settings: FitSettings) -> Model:
     """The baseline of ``record`` on another graph: equal knobs, and as many epochs as were best where it has any."""
     candidate = Candidate(record.name, record.architecture, record.knobs)
-    return _fitted(candidate, graph, replace(settings, epochs=record.epochs), None)[0]
+    return _fitted(candidate, graph, replace(settings, epochs=record.epochs))[0]
 
 
-def _tried(
-    candidate: Candidate, key: str, graph: Graph, valid: Relevant, settings: FitSettings, cutoffs: Iterable[int]
-) -> Record:
+def _tried(candidate: Candidate, task: _Task) -> Record:
     record = Record(
         name=candidate.name,
         source="baseline",
-        key=key,
+        key=task.key(candidate),
         architecture=candidate.architecture,
         knobs=candidate.knobs,
     )
     try:
-        model, epochs = _fitted(candidate, graph, settings, valid)
-        metrics = evaluate(model, graph, valid, cutoffs, settings.memory_mb)
+        model, epochs = _fitted(candidate, task.graph, task.settings, task.valid, task.on_epoch)
+        metrics = evaluate(model, task.graph, task.valid, task.cutoffs, task.settings.memory_mb)
     except SizedOut as error:
         return record.model_copy(update={"status": "sized_out", "error": str(error)})
     except UserError as error:
@@ -82,25 +103,15 @@ def _tried(
     return record.model_copy(update={"metrics": metrics, "epochs": epochs})
 
 
-def _fitted(candidate: Candidate, graph: Graph, settings: FitSettings, valid: Relevant | None) -> tuple[Model, int]:
+def _fitted(
+    candidate: Candidate,
+    graph: Graph,
+    settings: FitSettings,
+    valid: Relevant | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Model, int]:
     """The model and the epoch that was kept (0 where nothing is learnt in epochs)."""
     if candidate.architecture is None:
         return OWN[candidate.name](candidate, graph, settings), 0
-    fitted = fit_architecture(candidate.architecture, graph, replace(settings, **candidate.knobs), valid)
+    fitted = fit_architecture(candidate.architecture, graph, replace(settings, **candidate.knobs), valid, on_epoch)
     return fitted.model, fitted.epochs
-
-
-def _budget(graph: Graph, valid: Relevant, settings: FitSettings, cutoffs: Iterable[int]) -> dict[str, Knob | None]:
-    pairs = hashlib.md5(usedforsecurity=False)
-    for array in (valid.indptr, valid.indices, valid.cold):
-        pairs.update(np.ascontiguousarray(array).tobytes())
-    return {
-        "graph": graph.hash,
-        "valid": pairs.hexdigest(),
-        "metric": settings.metric,
-        "cutoffs": " ".join(map(str, cutoffs)),
-        "seed": settings.seed,
-        "device": settings.device,
-        "threads": settings.threads,
-        "memory_mb": settings.memory_mb,
-    }
