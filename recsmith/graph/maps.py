@@ -56,9 +56,12 @@ def social(table: pa.Table, users: pa.Array) -> pa.Table:
     user, friend = numbers(table[SOURCE_USER], users), numbers(table[TARGET_USER], users)
     weight = np.ones(len(user)) if WEIGHT not in table.column_names else _filled(table[WEIGHT])
     keep = np.flatnonzero((user >= 0) & (friend >= 0))
-    keys = np.stack([user[keep], friend[keep]], 1)
-    pairs, first = np.unique(keys, axis=0, return_index=True)
-    columns = [pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32), weight[keep][first].astype(np.float32)]
+    keys, first = np.unique(user[keep] * len(users) + friend[keep], return_index=True)
+    columns = [
+        (keys // len(users)).astype(np.int32),
+        (keys % len(users)).astype(np.int32),
+        weight[keep][first].astype(np.float32),
+    ]
     return pa.table(columns, names=["user", "friend", WEIGHT])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from recsmith.config.validate import Validate
 from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
-from recsmith.validation.facts import unit_of
+from recsmith.validation.facts import unit_of, weight_bounds
 
 Facts = dict[str, Any]
 
@@ -116,13 +115,8 @@ def _weights(params: Validate) -> Check:
             f"Allowed are finite numbers{_bounds(params)}: correct the column, or change validate.weight_min and "
             "validate.weight_max."
         ),
+        lambda facts: (facts["weights_odd"], facts["interactions"]),
     )
-
-
-def weight_bounds(params: Validate) -> tuple[float, float]:
-    """Smallest and largest weight that is allowed; any finite number where the parameters name none."""
-    low = -sys.float_info.max if params.weight_min is None else params.weight_min
-    return low, sys.float_info.max if params.weight_max is None else params.weight_max
 
 
 def _bounds(params: Validate) -> str:

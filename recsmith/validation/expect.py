@@ -7,8 +7,19 @@ from typing import Any
 
 import great_expectations as gx
 import pandas as pd
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.expectations.expectation import Expectation
+
+CONFIG = DataContextConfig(
+    store_backend_defaults=InMemoryStoreBackendDefaults(),
+    progress_bars=ProgressBarsConfig(globally=False),
+    analytics_enabled=False,
+)
+"""Everything in memory: no files, no network, no progress bars."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +35,7 @@ class Outcome:
 
 def judge(frame: pd.DataFrame, expectations: list[Expectation], shown: int) -> list[Outcome]:
     """The outcome of each expectation on ``frame``, in order; at most ``shown`` offending rows each."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context = gx.get_context(mode="ephemeral", project_config=CONFIG)
     source = context.data_sources.add_or_update_pandas("frames")
     batch = source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
     for position, expectation in enumerate(expectations):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 from ibis import _
 
+from recsmith.config.validate import Validate
 from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.connect import kept
 from recsmith.tables.prepare import count
 
 UNITS = ((1e17, "ns", "nanoseconds"), (1e14, "us", "microseconds"), (1e11, "ms", "milliseconds"))
@@ -41,11 +44,12 @@ class Tables:
     items: ibis.Table
 
 
-def facts(tables: Tables, k: int) -> dict[str, Any]:
+def facts(tables: Tables, params: Validate) -> dict[str, Any]:
     """Counts and shares by name; shares are between 0 and 1, 0 where there is nothing to take a share of."""
     rows = tables.interactions
-    found = rows.agg(**COLUMNS).to_pyarrow().to_pylist()[0]
-    found["users_under_k"] = count(users_under(rows, k))
+    odd = _odd(params).sum().fill_null(0)
+    found = rows.agg(**COLUMNS, weights_odd=odd).to_pyarrow().to_pylist()[0]
+    found["users_under_k"] = count(users_under(rows, params.k))
     found["share_under_k"] = _share(found["users_under_k"], found["users"])
     return found | _side(rows, tables.users, USER, "users") | _side(rows, tables.items, ITEM, "items")
 
@@ -62,6 +66,26 @@ def _side(rows: ibis.Table, table: ibis.Table, key: str, name: str) -> dict[str,
         f"{name}_without_description": missing,
         f"share_of_{name}_without_description": _share(missing, count(rows.select(key).distinct())),
     }
+
+
+def weight_bounds(params: Validate) -> tuple[float, float]:
+    """Smallest and largest weight that is allowed; any finite number where the parameters name none."""
+    low = -sys.float_info.max if params.weight_min is None else params.weight_min
+    return low, sys.float_info.max if params.weight_max is None else params.weight_max
+
+
+def odd_weights(rows: ibis.Table, params: Validate) -> ibis.Table:
+    """Interactions whose weight is out of bounds, infinite or not a number.
+
+    Computed before it is filtered: DuckDB skips Parquet rows by their smallest and largest value, which know no NaN.
+    """
+    flagged = kept(rows.mutate(_odd=_odd(params)))
+    return flagged.filter(_["_odd"]).drop("_odd")
+
+
+def _odd(params: Validate) -> Any:
+    low, high = weight_bounds(params)
+    return NOT_FINITE | (_[WEIGHT] < low) | (_[WEIGHT] > high)
 
 
 def users_under(rows: ibis.Table, k: int) -> ibis.Table:

@@ -32,7 +32,7 @@ def inspect(backend: Backend, ingest: Path | str, params: Validate) -> Report:
     checks = [check for check in _all_checks(params) if severity(params, check) != "off"]
     if _differing(schema):
         return Report(tuple(_broken_schema(checks, schema, params)))
-    counts = facts(tables, params.k)
+    counts = facts(tables, params)
     frames = {"schema": schema, "rows": rows_frame(path), "facts": pd.DataFrame([counts])}
     outcomes = _judge_all(checks, frames, params.rows_shown)
     findings = [_finding(check, outcomes[check.name], counts, params) for check in checks]

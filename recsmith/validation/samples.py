@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ibis import _
-
 from recsmith.config.validate import Validate
-from recsmith.tables.columns import ITEM, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import ITEM, TIMESTAMP, USER
 from recsmith.tables.prepare import count
-from recsmith.validation.checks import weight_bounds
-from recsmith.validation.facts import NOT_FINITE, Tables, orphans, undescribed, users_under
+from recsmith.validation.facts import Tables, odd_weights, orphans, undescribed, users_under
 from recsmith.validation.findings import Finding
 
 
@@ -30,8 +27,7 @@ def _samples(name: str, tables: Tables, counts: dict[str, Any], params: Validate
         few = users_under(rows, params.k)
         return few.order_by("interactions", USER).limit(shown).to_pyarrow().to_pylist()
     if name == "weight_range":
-        low, high = weight_bounds(params)
-        odd = rows.filter(NOT_FINITE | (_[WEIGHT] < low) | (_[WEIGHT] > high))
+        odd = odd_weights(rows, params)
         return odd.order_by(USER, ITEM, TIMESTAMP).limit(shown).to_pyarrow().to_pylist()
     if name == "orphan_features":
         return _orphan_samples(tables, shown)
