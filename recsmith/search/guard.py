@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -58,23 +57,42 @@ def family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def end(processes: Iterable[psutil.Process], patience: float = 5.0) -> None:
-    """Ask processes to end (SIGTERM), wait, and kill those that do not; this process is never among them."""
+def end(processes: Iterable[psutil.Process], patience: float = 10.0) -> None:
+    """Kill processes in their order and wait until they are gone; this process is never among them.
+
+    Without asking first: records are written whole, and NNI's node manager, asked to end while its children die, may
+    wait for ever.
+    """
     others = [process for process in processes if process.pid != os.getpid()]
-    _signal(others, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(others, timeout=patience)
-    _signal(stubborn, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=patience)
-
-
-def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
+    for process in others:
         try:
-            process.send_signal(number)
+            process.kill()
         except psutil.NoSuchProcess:
             continue
+    psutil.wait_procs(others, timeout=patience)
 
 
-def parent_changed(before: int) -> Callable[[], bool]:
-    """A test for having lost the parent with number ``before``."""
-    return lambda: os.getppid() != before
+def end_with(driver: Identity) -> threading.Thread:
+    """Tie this process, that NNI's node manager started, to the driver.
+
+    When the driver is gone the manager is killed with all that it started; when the manager is gone this process ends.
+    """
+    parent, manager = os.getppid(), _manager()
+
+    def act() -> None:
+        if manager is not None:
+            end(family(manager))
+        os._exit(1)
+
+    return watch(lambda: os.getppid() != parent or not alive(driver), act)
+
+
+def _manager() -> psutil.Process | None:
+    """The node manager among the processes above this one; a shell may lie between."""
+    for process in psutil.Process().parents():
+        try:
+            if "--experiment-id" in process.cmdline():
+                return process
+        except psutil.Error:
+            continue
+    return None

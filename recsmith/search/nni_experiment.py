@@ -135,8 +135,7 @@ def _once(task: Task, home: Path, progress: Progress, attempt: int, say: Say) ->
     try:
         return _Run(task, home, answers, experiment, progress).follow()
     finally:
-        with nni_service.at_home(home):
-            nni_service.stop(experiment)
+        nni_service.stop(experiment)
 
 
 def _tidy(runs: Path) -> None:

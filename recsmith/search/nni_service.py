@@ -172,31 +172,17 @@ def start(make: Callable[[int], Experiment], first_port: int, home: Path, say: S
 
 
 def stop(experiment: Experiment) -> None:
-    """Stop an experiment and whatever of it still runs."""
-    manager = _manager(experiment)
-    members = guard.family(manager) if manager is not None else []
-    if members:
-        experiment.stop()
-    else:
-        stop_experiment_logging(experiment.id)
-    guard.end(members)
-
-
-def lives(experiment: Experiment) -> bool:
-    """Whether the node manager still runs."""
-    manager = _manager(experiment)
-    try:
-        return manager is not None and manager.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _manager(experiment: Experiment) -> psutil.Process | None:
+    """End an experiment with all that it started."""
+    stop_experiment_logging(experiment.id)
     handle = experiment._proc  # NNI has no public name for it.
+    if handle is None:
+        return
     try:
-        return psutil.Process(handle.pid) if handle is not None else None
+        guard.end(guard.family(psutil.Process(handle.pid)))
     except psutil.NoSuchProcess:
-        return None
+        return
+    finally:
+        handle.wait()
 
 
 def stderr_of(experiment: Experiment, home: Path, job: str) -> str:

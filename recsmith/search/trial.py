@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import nni
-import psutil
 
 from recsmith.search import guard
 from recsmith.search.attempt import answer, answered, failed, identify
@@ -24,7 +23,7 @@ from recsmith.search.task import Task
 def main(arguments: list[str]) -> None:
     """Answer one proposal; exit 0 where it has a result, else 1 with the reason on stderr."""
     task, answers = Task.load(arguments[0]), Answers(Path(arguments[1]))
-    _stay_with(guard.Identity(pid=int(arguments[2]), started=float(arguments[3])))
+    guard.end_with(guard.Identity(pid=int(arguments[2]), started=float(arguments[3])))
     parameters: dict[str, Any] = nni.get_next_parameter()
     answers.begin(nni.get_trial_id(), parameters)
     timer = threading.Timer(task.trial_seconds, _too_long, (task, answers, parameters))
@@ -62,20 +61,6 @@ def _too_long(task: Task, answers: Answers, parameters: dict[str, Any]) -> None:
     record = failed(None if isinstance(candidate, Exception) else candidate, key, error)
     Store(Path(task.folder)).save(record)
     _report(task, answers, answered(task, parameters, record, known=False, seconds=task.trial_seconds))
-
-
-def _stay_with(driver: guard.Identity) -> None:
-    """End this process when its parent (NNI's node manager) or the driver is gone; the manager ends with the driver."""
-    parent = os.getppid()
-    lost = guard.parent_changed(parent)
-
-    def act() -> None:
-        if not lost():
-            # The manager would start the next trial: it goes first, with all that it started.
-            guard.end(guard.family(psutil.Process(parent)))
-        os._exit(1)
-
-    guard.watch(lambda: lost() or not guard.alive(driver), act)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ With one trial at a time the same seed and the same results give the same propos
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from typing import Any
 
 import nni
 import numpy as np
-import psutil
 from nni.algorithms.hpo.evolution_tuner import EvolutionTuner
 from nni.algorithms.hpo.random_tuner import RandomTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
@@ -55,7 +53,7 @@ class Ordered(Tuner):
         self.open: dict[int, dict[str, Any]] = {}
         self.ended: set[int] = set()
         if settings.driver is not None:
-            _end_with(settings.driver)
+            guard.end_with(settings.driver)
 
     def update_search_space(self, search_space: Any) -> None:
         """Take the space; called once, at the start."""
@@ -241,15 +239,3 @@ def make(name: str, settings: Settings) -> Ordered:
 def class_name(name: str) -> str:
     """Where NNI finds the tuner of that name."""
     return f"{__name__}.{TUNERS[name].__name__}"
-
-
-def _end_with(driver: guard.Identity) -> None:
-    """End NNI's node manager, our parent, and all that it started when the driver is gone."""
-    manager = os.getppid()
-
-    def act() -> None:
-        if os.getppid() == manager:
-            guard.end(guard.family(psutil.Process(manager)))
-        os._exit(1)
-
-    guard.watch(lambda: os.getppid() != manager or not guard.alive(driver), act)

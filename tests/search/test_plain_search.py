@@ -167,7 +167,7 @@ def test_a_process_is_known_by_number_and_start_and_ended_for_certain() -> None:
     guard.watch(lambda: not guard.alive(who), lambda: gone.append(True))
     import psutil
 
-    guard.end(guard.family(psutil.Process(child.pid)), patience=0.5)
+    guard.end(guard.family(psutil.Process(child.pid)))
     child.wait(10)
     assert not guard.alive(who)
     assert eventually(lambda: gone, 10) == [True]
