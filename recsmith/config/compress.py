@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from recsmith.config.base import Section
 class Export(Section):
     """Serving form of a filter: low rank plus sparse (top-k a row)."""
 
-    rank: int = Field(default=256, ge=1)
+    rank: int = Field(default=128, ge=1)
     top_k: int = Field(default=64, ge=0)
 
 
@@ -29,8 +29,8 @@ class Compress(Section):
     """The recipes that are tried and the rule that picks one."""
 
     export: Export = Export()
-    precision: tuple[Literal["float32", "float16", "int8"], ...] = ("float16", "int8")
-    sparsity: tuple[float, ...] = (0.0, 0.25, 0.5)
+    precision: tuple[Literal["float32", "float16", "int8"], ...] = Field(default=("float16", "int8"), min_length=1)
+    sparsity: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(default=(0.0, 0.25, 0.5), min_length=1)
     """Shares of vector columns and of sparse entries that are pruned."""
     pruner: Literal["L1", "L2", "FPGM"] = "L2"
     min_retained: float = Field(default=0.99, ge=0, le=1)

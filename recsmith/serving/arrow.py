@@ -29,12 +29,14 @@ def read_column(path: Path | str, column: str) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            values = file.read(columns=[column]).column(column).to_pylist() if column in names else None
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path} cannot be read as Parquet: {error}.") from error
-    if column not in table.column_names:
-        raise UserError(f"{path} has no column {column!r}. It has: {', '.join(table.column_names)}.")
-    return [str(value) for value in table.column(column).to_pylist() if value is not None]
+    if values is None:
+        raise UserError(f"{path} has no column {column!r}. It has: {', '.join(names)}.")
+    return [str(value) for value in values if value is not None]
 
 
 def _column(pa: Any, values: Strings | np.ndarray) -> Any:

@@ -1,0 +1,108 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_models import RANK, filter_model, graph, relevant, served, vector_model
+
+from recsmith.compress import records
+from recsmith.compress.choose import Judge, Row, check_gate, choose, measure, pareto
+from recsmith.compress.contract import Knobs
+from recsmith.compress.histories import histories
+from recsmith.compress.methods import Recipe
+from recsmith.config.compress import Compress, Export, Gate
+from recsmith.engine.evaluate import evaluate
+from recsmith.errors import UserError
+from recsmith.model.contract import Model
+
+METRIC = "ndcg@10"
+
+
+def row(name: float, size: int, retained: float) -> Row:
+    return Row(Recipe(Knobs("int8", name)), size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained)
+
+
+EXPORT = Row(None, 100, 1.0, {METRIC: 0.5, "recall@5": 0.1}, 1.0)
+
+
+def judge(exact: Model) -> Judge:
+    metrics = evaluate(exact, graph(), relevant(), [5, 10], 100)
+    return Judge(histories(graph()), relevant(), [5, 10], METRIC, metrics)
+
+
+@pytest.mark.parametrize("family", ["gnn", "filter"])
+def test_every_recipe_is_measured_with_the_lists_that_serve(family: str) -> None:
+    exact = vector_model() if family == "gnn" else filter_model(1.0)
+    model, _ = served(family, Export(rank=RANK, top_k=90))
+    said: list[str] = []
+    rows = measure(model, Compress(), judge(exact), said.append)
+    assert len(rows) == len(said) == 7
+    assert rows[0].recipe is None
+    assert rows[0].ratio == 1
+    assert rows[0].retained == pytest.approx(1, abs=0.01)
+    assert all(0 < row.retained < 1.5 for row in rows)
+    assert all(row.bytes < rows[0].bytes for row in rows[1:])
+    assert set(rows[0].metrics) == set(judge(exact).exact)
+
+
+def test_the_smallest_recipe_that_retains_enough_is_chosen() -> None:
+    rows = [EXPORT, row(0.1, 50, 0.999), row(0.2, 25, 0.991), row(0.3, 10, 0.9)]
+    assert choose(rows, 0.99) is rows[2]
+    assert choose(rows, 0.5) is rows[3]
+
+
+def test_where_no_recipe_retains_enough_the_best_is_chosen() -> None:
+    rows = [EXPORT, row(0.1, 50, 0.97), row(0.2, 25, 0.98), row(0.3, 20, 0.98)]
+    assert choose(rows, 0.99) is rows[3]
+
+
+def test_the_export_itself_is_never_chosen() -> None:
+    assert choose([EXPORT, row(0.1, 50, 0.2)], 0.99).recipe is not None
+
+
+def test_rows_that_another_beats_are_off_the_front() -> None:
+    rows = [EXPORT, row(0.1, 50, 0.98), row(0.2, 50, 0.97), row(0.3, 20, 0.9), row(0.4, 30, 0.9)]
+    assert pareto(rows) == [rows[0], rows[1], rows[3]]
+
+
+def test_the_gate_names_recipe_loss_key_and_the_way_back() -> None:
+    lost = row(0.5, 10, 0.8)
+    with pytest.raises(UserError) as caught:
+        check_gate(lost, Gate(retained=0.95), METRIC, 0.5)
+    text = str(caught.value)
+    for part in ("L2 50% + int8", "80.00%", "a loss of 20.00%", METRIC, "params.yaml: compress.gate.retained = 0.95"):
+        assert part in text
+    assert "`dvc checkout data/compress`" in text
+    with pytest.raises(UserError, match=r"10\.00 times smaller .* compress\.gate\.ratio = 16 asks for more"):
+        check_gate(row(0.5, 10, 0.99), Gate(ratio=16), METRIC, 0.5)
+    check_gate(row(0.5, 10, 0.99), Gate(), METRIC, 0.5)
+
+
+def test_nothing_is_lost_where_there_was_nothing_to_lose() -> None:
+    nothing = Judge(histories(graph()), relevant(), [10], METRIC, {METRIC: 0.0})
+    assert nothing.retained({METRIC: 0.0}) == 1.0
+
+
+def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: Path) -> None:
+    rows = [EXPORT, row(0.1, 50, 0.999), row(0.2, 25, 0.991)]
+    records.write_table(tmp_path / "pareto.csv", rows, rows[2])
+    records.write_choice(tmp_path / "choice.json", rows, rows[2], {METRIC: 0.5}, METRIC, 104, 26)
+    table = list(csv.DictReader((tmp_path / "pareto.csv").open()))
+    assert [line["recipe"] for line in table] == ["fp32 export", "L2 10% + int8", "L2 20% + int8"]
+    assert [line["chosen"] for line in table] == ["0", "0", "1"]
+    assert float(table[2]["retained"]) == 0.991
+    assert float(table[2][METRIC]) == rows[2].metrics[METRIC]
+    choice = json.loads((tmp_path / "choice.json").read_text())
+    assert choice["recipe"] == {"name": "L2 20% + int8", "precision": "int8", "sparsity": 0.2, "pruner": "L2"}
+    assert choice["bytes"] == {"chosen": 26, "export": 104}
+    assert choice["ratio"] == 4
+    assert choice["metrics"] == rows[2].metrics
+
+
+def test_a_large_share_pruned_costs_quality_on_planted_data() -> None:
+    exact = filter_model(1.0)
+    model, _ = served("filter", Export(rank=RANK, top_k=90))
+    rows = measure(model, Compress(sparsity=(0.0, 0.9), precision=("int8",)), judge(exact), lambda _: None)
+    assert np.isfinite([row.retained for row in rows]).all()
+    assert rows[2].bytes < rows[1].bytes / 2

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
+
+from recsmith.compress.export import export
+from recsmith.compress.filter_rows import FilterRows
+from recsmith.compress.histories import histories
+from recsmith.compress.low_rank import factors
+from recsmith.config.compress import Export
+from recsmith.engine.filters import fit_filter
+from recsmith.engine.ranking import top_lists
+from recsmith.errors import UserError
+from recsmith.graph.graph import from_edges
+from recsmith.model.architecture import Filter
+from recsmith.model.contract import Model
+from recsmith.serving.model import ServingModel, top_k
+
+
+def dense(model: ServingModel) -> np.ndarray:
+    """What each item alone in a history gives, seen items included. Shapes: -> (I, I)."""
+    out = np.zeros((N_ITEMS, N_ITEMS), np.float32)
+    if model.projection is not None and model.item_vectors is not None:
+        out += model.projection.values @ model.item_vectors.values.T
+    if model.sparse is not None:
+        owner, column, value = model.sparse.gather(np.arange(N_ITEMS))
+        out[owner, column] += value
+    return out
+
+
+def test_a_filter_of_low_rank_is_exported_without_loss() -> None:
+    exact = filter_model()
+    small = export(exact, graph(), Export(rank=RANK, top_k=0), 7, 100)
+    assert small.rank == RANK
+    assert small.sparse is None
+    np.testing.assert_allclose(dense(small), exact.matrix, atol=1e-4)
+
+
+def test_rank_never_exceeds_that_of_the_matrix() -> None:
+    assert export(filter_model(), graph(), Export(rank=64, top_k=0), 7, 100).rank == RANK
+    assert export(filter_model(), graph(), Export(rank=10_000, top_k=0), 7, 100).rank == RANK
+
+
+def test_the_sparse_rest_repairs_what_low_rank_cannot_express() -> None:
+    exact, error = filter_model(rest=1.0), []
+    off = ~np.eye(N_ITEMS, dtype=bool)
+    for k in (0, 5, N_ITEMS):
+        small = export(exact, graph(), Export(rank=RANK, top_k=k), 7, 100)
+        error.append(np.abs(dense(small) - exact.matrix)[off].max())
+    assert error[0] > error[1] > error[2]
+    assert error[2] < 1e-5
+
+
+def test_the_best_low_rank_is_that_of_a_full_decomposition() -> None:
+    exact, rank = filter_model(rest=1.0), 5
+    weight = np.sqrt(exact.popularity)
+    left, right = factors(FilterRows(exact, 100), rank, weight, 7)
+    values = np.linalg.svd(weight[:, None] * exact.matrix, compute_uv=False)
+    best = np.sqrt((values[rank:] ** 2).sum())
+    assert np.linalg.norm(weight[:, None] * (exact.matrix - left @ right.T)) < 1.02 * best
+
+
+def test_columns_of_both_sides_are_of_equal_length() -> None:
+    left, right = factors(FilterRows(filter_model(), 100), RANK, np.ones(N_ITEMS, np.float32), 7)
+    np.testing.assert_allclose(np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=0), rtol=1e-3)
+
+
+def test_export_does_not_depend_on_whether_the_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = export(filter_model(1.0), graph(), Export(rank=RANK, top_k=12), 7, 100)
+    monkeypatch.setattr("recsmith.compress.filter_rows.BLOCK", 16)
+    blocked = export(filter_model(1.0), graph(), Export(rank=RANK, top_k=12), 7, 0)
+    np.testing.assert_allclose(dense(kept), dense(blocked), atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["gnn", "filter"])
+def test_export_twice_gives_the_same_bytes(family: str) -> None:
+    one, two = served(family)[0], served(family)[0]
+    for name in ("item_vectors", "projection", "user_vectors"):
+        first, second = getattr(one, name), getattr(two, name)
+        assert first is second or np.array_equal(first.values, second.values)
+    assert one.sparse is two.sparse or np.array_equal(one.sparse.data, two.sparse.data)
+
+
+def test_a_network_is_exported_exactly_and_people_without_history_have_no_vector() -> None:
+    exact = vector_model()
+    small = export(exact, graph(), Export(), 7, 100)
+    users = np.arange(exact.n_users)
+    lists, _ = top_k(small, histories(graph()), 10)
+    assert small.user_vectors is not None
+    assert small.user_vectors.shape[0] == exact.n_users - 1
+    assert np.array_equal(lists, top_lists(exact, users, 10, graph(), memory_mb=100))
+
+
+@pytest.mark.parametrize("kind", ["linear", "neighbours", "ridge"])
+def test_every_kind_of_filter_is_exported_with_the_lists_that_it_has(kind: str) -> None:
+    exact = fit_filter(Filter.model_validate({"kind": kind, "neighbours": 20, "l2": 10.0}), graph())
+    small = export(exact, graph(), Export(rank=N_ITEMS, top_k=0), 7, 100)
+    lists, _ = top_k(small, histories(graph()), 5)
+    expected = top_lists(exact, np.arange(exact.n_users), 5, graph(), memory_mb=100)
+    assert (lists == expected).mean() > 0.98
+
+
+def test_a_sparse_filter_is_exported_exactly_and_without_vectors() -> None:
+    exact = fit_filter(Filter(kind="neighbours", neighbours=20), graph())
+    small = export(exact, graph(), Export(), 7, 100)
+    assert small.item_vectors is None
+    np.testing.assert_allclose(dense(small), exact.rows(np.arange(N_ITEMS)), atol=1e-6)
+
+
+def test_weights_of_a_history_count_as_they_do_in_the_exact_filter() -> None:
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((20, 30)) < 0.3)
+    weighted = from_edges(users, items, 20, 30, weight=rng.random(len(users)).astype(np.float32) + 0.1)
+    exact = fit_filter(Filter(kind="ridge", l2=1.0), weighted)
+    small = export(exact, weighted, Export(rank=30, top_k=0), 7, 100)
+    scores = small.scores(histories(weighted))
+    seen = weighted.binary.toarray() > 0
+    np.testing.assert_allclose(scores[~seen], exact.scores(np.arange(20)).numpy()[~seen], atol=1e-3)
+
+
+def test_a_model_of_neither_family_is_refused() -> None:
+    class Other:
+        n_users, n_items = 1, 1
+
+    other: Model = Other()
+    with pytest.raises(UserError, match="Other has neither vectors nor a filter matrix"):
+        export(other, graph(), Export(), 7, 100)
+
+
+def test_a_filter_of_zeros_still_serves() -> None:
+    exact = PlantedFilter(graph(), np.zeros_like(low_rank()))
+    small = export(exact, graph(), Export(rank=4, top_k=3), 7, 100)
+    assert (top_k(small, histories(graph()), 5)[0] >= 0).all()
