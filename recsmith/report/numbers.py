@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NONE = "–"
+SPACE = "\u00a0"
+"""Between a number and its unit, so that they stay on one line."""
 
 
 def score(value: float | None, digits: int = 4) -> str:
@@ -17,12 +19,12 @@ def signed(value: float | None, digits: int = 4) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share, e.g. ``12.3 %``."""
-    return NONE if value is None else f"{100 * value:.{digits}f} %".replace("-", "−")
+    return NONE if value is None else f"{100 * value:.{digits}f}{SPACE}%".replace("-", "−")
 
 
 def signed_percent(value: float | None, digits: int = 1) -> str:
     """A relative change, e.g. ``+4.2 %``."""
-    return NONE if value is None else f"{100 * value:+.{digits}f} %".replace("-", "−")
+    return NONE if value is None else f"{100 * value:+.{digits}f}{SPACE}%".replace("-", "−")
 
 
 def count(value: float | None) -> str:
@@ -36,14 +38,14 @@ def size(value: float | None) -> str:
         return NONE
     for unit in ("B", "kB", "MB", "GB"):
         if abs(value) < 1000 or unit == "GB":
-            return f"{value:.0f} B" if unit == "B" else f"{value:.{_digits(value)}f} {unit}"
+            return f"{value:.0f}{SPACE}B" if unit == "B" else f"{value:.{_digits(value)}f}{SPACE}{unit}"
         value /= 1000
     return NONE
 
 
 def milliseconds(value: float | None) -> str:
     """A duration in ms, e.g. ``0.84 ms``."""
-    return NONE if value is None else f"{value:,.{_digits(value)}f} ms"
+    return NONE if value is None else f"{value:,.{_digits(value)}f}{SPACE}ms"
 
 
 def seconds(value: float | None) -> str:
@@ -51,7 +53,7 @@ def seconds(value: float | None) -> str:
     if value is None:
         return NONE
     minutes, rest = divmod(round(value), 60)
-    return f"{value:.1f} s" if value < 60 else f"{minutes} min {rest} s"
+    return f"{value:.1f}{SPACE}s" if value < 60 else f"{minutes}{SPACE}min {rest}{SPACE}s"
 
 
 def p_value(value: float | None) -> str:

@@ -82,7 +82,7 @@ def paired(inputs: Inputs) -> Table:
     return Table(["difference", "metric", "mean", "interval", "p"], rows)
 
 
-def trials(inputs: Inputs, most: int = 12) -> Table:
+def trials(inputs: Inputs, most: int = 8) -> Table:
     """The best trials of the search, best first."""
     done = sorted((row for row in inputs.trials if row["value"] is not None), key=lambda row: -row["value"])[:most]
     rows = [

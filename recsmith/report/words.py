@@ -120,6 +120,11 @@ def oracle(inputs: Inputs) -> str | None:
     )
 
 
+def any_found(inputs: Inputs) -> bool:
+    """Whether any shown recommendation is something that its user turned to in the test."""
+    return any(any(person.found) for person in inputs.people)
+
+
 def data(inputs: Inputs) -> str:
     """Where the data came from and how the test was set apart."""
     counts, split = inputs.source.get("counts", {}), inputs.metrics["split"]

@@ -71,7 +71,7 @@ def differences(inputs: Inputs, metric: str) -> Spec:
     tip = [*_tip("difference", "+.4f"), alt.Tooltip("p:Q", title="p", format=".3f")]
     sure = "datum.low > 0 ? 'above' : datum.high < 0 ? 'below' : 'not told apart'"
     names = {"above": WINNER, "not told apart": PLAIN, "below": WARN}
-    x = alt.X("low:Q", title=f"{labels.metric(metric)}: winner minus baseline", axis=alt.Axis(format="+"))
+    x = alt.X("low:Q", title=f"{labels.metric(metric)}: winner minus baseline", axis=alt.Axis(format="+", tickCount=7))
     coloured = base.transform_calculate(group=sure)
     bars = coloured.mark_rule(strokeWidth=3, opacity=0.45).encode(x, x2="high:Q", color=colours(names), tooltip=tip)
     points = coloured.mark_point(filled=True, size=110, opacity=1).encode(
@@ -100,7 +100,7 @@ def links(inputs: Inputs) -> Spec | None:
         alt.Chart(data(rows))
         .mark_point(filled=True, size=100, opacity=0.9)
         .encode(
-            alt.X("value:Q", title="share", scale=alt.Scale(zero=False)),
+            alt.X("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=7)),
             _models(order=order),
             color=colour,
             tooltip=[
@@ -115,11 +115,11 @@ def links(inputs: Inputs) -> Spec | None:
 
 def by_activity(inputs: Inputs, metric: str) -> Spec | None:
     """The headline metric by how much each user had done before; None with fewer than two slices."""
-    shown = [name for name in ("full", "bundle", inputs.strongest, "popularity") if name in inputs.models]
+    shown = [name for name in ("full", inputs.strongest, "popularity") if name in inputs.models]
     slices = list(dict.fromkeys(str(row["slice"]) for row in inputs.slices))
     if len(slices) < 2:
         return None
-    palette = dict(zip(map(labels.model, dict.fromkeys(shown)), (WINNER, "#6f7bdc", WARN, PLAIN), strict=False))
+    palette = dict(zip(map(labels.model, dict.fromkeys(shown)), (WINNER, WARN, PLAIN), strict=False))
     rows: Rows = [
         {
             "slice": row["slice"],

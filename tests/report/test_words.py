@@ -1,0 +1,84 @@
+"""Sentences for wins, ties and losses; numbers as people read them."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import BASES, GNN, make_inputs
+
+from recsmith.report import labels, numbers, words
+from recsmith.report.inputs import Inputs
+
+
+def duel(difference: float, low: float, high: float) -> Inputs:
+    inputs = make_inputs(bases={**BASES, "ease": 0.2})
+    inputs.metrics["paired"]["full"]["ease"]["ndcg@20"] = {"difference": difference, "interval": [low, high], "p": 0.04}
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ("paired", "start"),
+    [
+        ((0.01, 0.002, 0.018), "It beats EASE"),
+        ((0.01, -0.002, 0.022), "It cannot be told apart from EASE"),
+        ((-0.01, -0.018, -0.002), "It falls short of EASE"),
+        ((0.0, 0.0, 0.0), "On every user of the test it does exactly as well as EASE"),
+    ],
+)
+def test_the_verdict_follows_the_interval(paired: tuple[float, float, float], start: str) -> None:
+    assert words.against(duel(*paired)).startswith(start)
+
+
+def test_the_strongest_baseline_is_the_one_that_is_hardest_to_beat() -> None:
+    assert make_inputs().strongest == "ease"
+    assert make_inputs(bases={"full": 0.1, "bundle": 0.1}).strongest is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"family": "filter", "kind": "ridge"}, "a ridge item filter (EASE)"),
+        ({**GNN, "operators": ["lightgcn"]}, "a one-layer LightGCN network"),
+        ({**GNN, "operators": ["gat", "gcn", "gat"]}, "a three-layer GAT + GCN network"),
+        ({**GNN, "operators": []}, "matrix factorisation"),
+        ({}, "matrix factorisation"),
+    ],
+)
+def test_every_architecture_has_a_name(value: dict[str, object], text: str) -> None:
+    assert labels.architecture(value) == text
+
+
+def test_the_best_that_anyone_could_reach_is_told_where_the_truth_is_known() -> None:
+    inputs = make_inputs()
+    assert words.oracle(inputs) is None
+    inputs.metrics["oracle"] = {"ndcg@20": 2 * inputs.models["full"]["test"]["ndcg@20"]}
+    assert "50.0\u00a0%" in (words.oracle(inputs) or "")
+
+
+def test_a_leak_is_said() -> None:
+    assert "found leaks: shared pairs" in words.leaks(make_inputs(audit={"proofs": {"shared_pairs": 2}}))
+
+
+def test_data_without_timestamps_claims_nothing_about_the_future() -> None:
+    assert "lies after" not in words.leaks(make_inputs(audit={"proofs": {"shared_pairs_train_test": 0}}))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (12_400_000, "12.4 MB"), (3.2e12, "3200 GB"), (None, "–")],
+)
+def test_bytes_are_told_in_a_unit_that_suits(value: float | None, text: str) -> None:
+    assert numbers.size(value).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 1 s"), (None, "–")])
+def test_durations_are_told_in_seconds_then_minutes(value: float | None, text: str) -> None:
+    assert numbers.seconds(value).replace("\u00a0", " ") == text
+
+
+def test_a_negative_number_has_a_true_minus() -> None:
+    assert numbers.signed(-0.5, 1) == "−0.5"
+    assert numbers.signed_percent(-0.042).replace("\u00a0", " ") == "−4.2 %"
+
+
+def test_p_values_are_never_zero() -> None:
+    assert (numbers.p_value(0.0004), numbers.p_value(0.012)) == ("< 0.001", "0.012")
