@@ -85,7 +85,8 @@ def _line(where: str, item: Any, model: type[BaseModel]) -> str:
         return str(unknown(place, item["input"], known))
     if item["type"] == "unknown_name":
         return str(unknown(place, item["input"], item["ctx"]["known"]))
-    return f"{place} = {item['input']!r}: {item['msg'].removeprefix('Value error, ')}."
+    given = "" if isinstance(item["input"], dict) else f" = {item['input']!r}"
+    return f"{place}{given}: {item['msg'].removeprefix('Value error, ')}."
 
 
 def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:

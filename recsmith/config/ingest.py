@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -45,7 +46,25 @@ class FileSpec(Section):
     @field_validator("delimiter")
     @classmethod
     def _tab_may_be_written(cls, value: str | None) -> str | None:
+        if value == "":
+            raise ValueError("a delimiter has at least one character; null lets it be found out")
         return "\t" if value in ("\\t", "tab") else value
+
+    @field_validator("quote")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and len(value) != 1:
+            raise ValueError("one character is due, or null where quotes are ordinary characters")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except LookupError as error:
+            raise ValueError("this encoding is unknown; utf-8, latin-1, cp1252 and utf-16 are common") from error
+        return value
 
 
 class Sql(Section):

@@ -55,7 +55,8 @@ def look(path: Path) -> Look:
     if start.startswith(SQLITE):
         return Look(path, None)
     if start.startswith(b"PK\x03\x04"):
-        raise UserError(f"{path} is a zip archive; unpack it and name the files in it.")
+        todo = "save it as CSV" if path.suffix in (".xlsx", ".ods") else "unpack it and name the files in it"
+        raise UserError(f"{path} is packed; {todo}.")
     lines, encoding = _lines(path)
     if not lines:
         return Look(path, None)

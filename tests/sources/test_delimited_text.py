@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_files import delimited, lines, read_files
 
+from recsmith.config.base import parse
+from recsmith.config.ingest import Ingest
 from recsmith.errors import UserError
 
 MOVIES = {"user_id": "0", "item_id": "1", "weight": "2", "timestamp": "3"}
@@ -137,6 +139,17 @@ def test_missing_and_empty_files_are_named_with_what_lies_beside(tmp_path: Path)
         read_files(tmp_path, path=".", files=[{"file": "rating.csv"}])
     with pytest.raises(UserError, match=r"is a folder.*empty\.csv"):
         read_files(tmp_path, path=".")
+
+
+@pytest.mark.parametrize("key", [{"delimiter": ""}, {"quote": "ab"}, {"encoding": "latin9000"}])
+def test_settings_that_cannot_be_are_refused(key: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=rf"ingest\.files\[0\]\.{next(iter(key))}"):
+        parse({"source": "files", "path": "log.csv", "files": [key]}, Ingest, "params.yaml: ingest")
+
+
+def test_utf_16_is_read_as_told(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_bytes("user_id\titem_id\nZoë\t2\n".encode("utf-16"))
+    assert pairs(tmp_path, path="log.txt", files=[{"encoding": "utf-16"}]) == [("Zoë", "2")]
 
 
 def test_bytes_that_are_no_utf_8_ask_for_the_encoding(tmp_path: Path) -> None:
