@@ -102,8 +102,9 @@ def for_trying(inputs: Inputs) -> tuple[str, str] | None:
         return None
     return (
         "This small data set is for trying.",
-        "MovieLens latest-small is a development set that changes over time; its licence says that it is not appropriate "
-        "for shared research results. Take these numbers as a sign that the line works, and run it on your own data.",
+        "MovieLens latest-small is a development set that changes over time; its licence says that it is not "
+        "appropriate for shared research results. Take these numbers as a sign that the line works, and run it on your "
+        "own data.",
     )
 
 

@@ -224,7 +224,7 @@ def make_inputs(family: str = "filter", bases: dict[str, float] | None = None, *
                 "seconds": 31.0,
                 "peak_memory_mb": 700.0,
                 "bundle_query": {"p50_ms": 0.43, "p99_ms": 0.91, "calls": 200},
-                "ranking_ms": {name: 900.0 for name in metrics["models"]},
+                "ranking_ms": dict.fromkeys(metrics["models"], 900.0),
             },
         },
         "watched": watched.tolist(),
