@@ -23,6 +23,7 @@ from recsmith.files import file_hash, read_json, write_json, write_text
 from recsmith.report.lineage import lineage
 from recsmith.report.page import card, page
 from recsmith.report.read import read_inputs
+from recsmith.report.table import result_table
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
 SECTIONS = (Ingest, Validate, Split, Graph, Baseline, Search, Train, Compress, Evaluate, Report)
@@ -47,6 +48,7 @@ def run(context: Context) -> None:
     write_json(context.out / "lineage.json", inputs.lineage)
     write_text(context.out / "model_card.md", card(inputs))
     write_text(context.out / "report.html", page(inputs))
+    context.say(result_table(inputs.metrics, inputs.choice, inputs.timing.get("evaluate", {})))
     context.say(f"The report: {(context.out / 'report.html').resolve()}")
 
 
