@@ -31,6 +31,8 @@ from recsmith.search.tuners import Settings, class_name
 
 PORTS = 20
 STARTS = 5
+START_SECONDS = 20
+"""How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
 LOST = (requests.RequestException, psutil.Error)
@@ -110,10 +112,12 @@ def at_home(home: Path) -> Iterator[None]:
     os.environ.setdefault("PYTHONUSERBASE", str(Path.home() / ".local"))
     os.environ["HOME"] = str(home)
     listing, launcher.Experiments = launcher.Experiments, functools.partial(Experiments, str(home / "nni-experiments"))
+    check = launcher._check_rest_server
+    launcher._check_rest_server = functools.partial(check, retry=START_SECONDS)
     try:
         yield
     finally:
-        launcher.Experiments = listing
+        launcher.Experiments, launcher._check_rest_server = listing, check
         for name, value in before.items():
             os.environ.pop(name, None)
             os.environ.update({name: value} if value is not None else {})
