@@ -121,7 +121,10 @@ def _check_distinct(graph: Graph) -> None:
 
 
 def _side_stats(tables: dict[str, pa.Table], side: dict[str, pa.Table]) -> dict[str, dict[str, int]]:
-    """Rows of the source and rows kept (social: between known users) of each side table."""
-    return {name: {"read": tables[name].num_rows, "kept": side[name].num_rows} for name in ("social", "knowledge")} | {
-        name: {"read": tables[name].num_rows, "features": side[name].num_columns - 1} for name in ("users", "items")
-    }
+    """Rows read and kept (social: once, between known users); features of users and items, and rows of doubled ids."""
+    found = {name: {"read": tables[name].num_rows, "kept": side[name].num_rows} for name in ("social", "knowledge")}
+    for name, key in (("users", USER), ("items", ITEM)):
+        doubled = tables[name].num_rows - tables[name][key].null_count - len(ids(tables[name][key]))
+        features = side[name].num_columns - 1
+        found[name] = {"read": tables[name].num_rows, "features": features, "doubled": doubled}
+    return found

@@ -11,9 +11,9 @@ from ibis.backends.duckdb import Backend
 
 from recsmith.errors import UserError
 from recsmith.tables.columns import ITEM, SPLITS, TIMESTAMP, USER
-from recsmith.tables.connect import read
-from recsmith.tables.prepare import PAIR, count
-from recsmith.tables.splits import TEMPORAL
+from recsmith.tables.connect import count, read
+from recsmith.tables.demands import TEMPORAL
+from recsmith.tables.prepare import PAIR
 
 Parts = dict[str, ibis.Table]
 

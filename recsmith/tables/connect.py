@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 import ibis
@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 )
 """Types of the interactions, in the order of ``columns.INTERACTIONS``."""
 ROW_GROUP = 1_000_000
-_NUMBERS = count()
+_NUMBERS = itertools.count()
 
 
 def connect(threads: int = 2) -> Backend:
@@ -57,6 +57,11 @@ def kept(table: ibis.Table) -> ibis.Table:
     Ibis's own ``cache`` drops its tables while the interpreter ends, when the connection is gone: noise after an error.
     """
     return table.get_backend().create_table(f"kept_{next(_NUMBERS)}", table, temp=True)
+
+
+def count(table: ibis.Table) -> int:
+    """The number of rows, now."""
+    return int(table.count().to_pyarrow().as_py())
 
 
 def read(backend: Backend, path: Path | str) -> ibis.Table:

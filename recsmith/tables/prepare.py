@@ -11,7 +11,7 @@ from ibis import _
 from recsmith.config.split import KCore, Split
 from recsmith.errors import UserError
 from recsmith.tables.columns import DEFAULT_EVENT, EVENT, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
-from recsmith.tables.connect import kept
+from recsmith.tables.connect import count, kept
 
 PAIR = (USER, ITEM)
 
@@ -105,11 +105,6 @@ def people(tables: Sequence[ibis.Table]) -> ibis.Table:
         else tables[0].select(USER)
     )
     return ids.filter(ids[USER].notnull()).distinct()
-
-
-def count(table: ibis.Table) -> int:
-    """The number of rows, now."""
-    return int(table.count().to_pyarrow().as_py())
 
 
 def _differences(sizes: dict[str, int]) -> dict[str, int]:

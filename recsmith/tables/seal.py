@@ -14,8 +14,8 @@ from recsmith.errors import UserError
 from recsmith.files import write_json
 from recsmith.tables.audit import audit, prove
 from recsmith.tables.columns import ITEM, SPLIT, SPLITS, USER
-from recsmith.tables.connect import kept, read, write, write_interactions
-from recsmith.tables.prepare import count, k_core, people, prepare
+from recsmith.tables.connect import count, kept, read, write, write_interactions
+from recsmith.tables.prepare import k_core, people, prepare
 from recsmith.tables.splits import split
 
 

@@ -1,7 +1,6 @@
-"""What may be learnt from and what is sealed: every split method, as expressions.
+"""What may be learnt from and what is sealed.
 
-One pair (user, item) is judged once, at its last row of the target event: that row is the pair's *candidate*. Methods
-share out candidates; all other rows stay in train as far as they give nothing away (``seal``).
+Methods share out candidates (``methods``); all other rows stay in train as far as they give nothing away (``seal``).
 """
 
 from __future__ import annotations
@@ -11,17 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
-from ibis import _
 
 from recsmith.config.split import Split
 from recsmith.errors import UserError
-from recsmith.tables.columns import EVENT, ITEM, SPLIT, SPLITS, TIMESTAMP, USER, WEIGHT
-from recsmith.tables.connect import kept
-from recsmith.tables.prepare import PAIR, count
-
-TEMPORAL = ("per_user_temporal", "global_temporal", "leave_one_out")
-HEX_DIGITS = 13
-"""Digits of the md5 that decide a random split: 52 bits, as many as a float64 holds exactly."""
+from recsmith.tables.columns import EVENT, SPLIT, SPLITS, TIMESTAMP, USER
+from recsmith.tables.connect import count, kept
+from recsmith.tables.demands import TEMPORAL, check
+from recsmith.tables.methods import at_random, by_cut, last_of_each_user, mark_candidates
+from recsmith.tables.prepare import PAIR
 
 
 @dataclass(frozen=True)
@@ -63,60 +59,6 @@ def assign(rows: ibis.Table, params: Split, carved: str, seed: int) -> ibis.Tabl
     else:
         part = last_of_each_user(marked, params.valid, params.test)
     return _labelled(marked, part)
-
-
-def mark_candidates(rows: ibis.Table, target: str | None) -> ibis.Table:
-    """Add ``candidate``: true for the last row of the target event of each pair, at most one a pair."""
-    rows = rows.mutate(_target=_[EVENT] == target if target is not None else ibis.literal(True))
-    order = [ibis.desc(rows[name], nulls_first=False) for name in (TIMESTAMP, EVENT, WEIGHT, SPLIT)]
-    rows = rows.mutate(_rank=ibis.row_number().over(group_by=[*PAIR, "_target"], order_by=order))
-    return rows.mutate(candidate=_["_target"] & (_["_rank"] == 0)).drop("_target", "_rank")
-
-
-def last_of_each_user(rows: ibis.Table, valid: float | None, test: float | None) -> Any:
-    """The label of each candidate: a user's last ones are test, those before them valid; ties in time by item id.
-
-    Of a user's ``n`` candidates test gets ``max(1, floor(n * test + 0.5))``, valid ``max(1, floor(n * valid + 0.5))``
-    (one each where the share is None, none where it is 0), but train always keeps the first: a user with one candidate
-    is in train only, one with two in train and test.
-    """
-    groups = [rows[USER], rows["candidate"]]
-    n: Any = rows.count().over(group_by=groups)
-    newest_first = [ibis.desc(rows[TIMESTAMP]), ibis.desc(rows[ITEM])]
-    position: Any = ibis.row_number().over(group_by=groups, order_by=newest_first)
-    n_test: Any = ibis.least(_share(n, test), n - 1)
-    n_valid: Any = ibis.least(_share(n, valid), n - 1 - n_test)
-    return ibis.cases((position < n_test, "test"), (position < n_test + n_valid, "valid"), else_="train")
-
-
-def by_cut(rows: ibis.Table, valid: float, test: float) -> Any:
-    """The label of each candidate by two cut times for everybody: test from the second on, valid from the first on.
-
-    The cuts are times of candidates, chosen so that about ``n * test`` and ``n * valid`` of them (rounded half up) lie
-    behind; all candidates of the cut's second go to the later split.
-    """
-    first, second = cut_times(rows, valid, test)
-    time: Any = rows[TIMESTAMP]
-    return ibis.cases((time >= second, "test"), (time >= first, "valid"), else_="train")
-
-
-def cut_times(rows: ibis.Table, valid: float, test: float) -> tuple[int, int]:
-    """First second of valid and of test."""
-    candidates = rows.filter(_["candidate"])
-    n = count(candidates)
-    second = _nth_last(candidates, int(n * test + 0.5))
-    earlier = candidates.filter(_[TIMESTAMP] < second)
-    if not count(earlier):
-        return second, second
-    return _nth_last(earlier, int(n * valid + 0.5)), second
-
-
-def at_random(rows: ibis.Table, valid: float, test: float, seed: int) -> Any:
-    """The label of each candidate by the md5 of seed, user and item: a pair's label never depends on other pairs."""
-    start: Any = ibis.literal(f"{seed}\x1f")
-    text = start + rows[USER] + "\x1f" + rows[ITEM]
-    digits = text.hexdigest("md5").left(HEX_DIGITS)
-    return ibis.cases((digits < _threshold(test), "test"), (digits < _threshold(test + valid), "valid"), else_="train")
 
 
 def carving(rows: ibis.Table, params: Split) -> str:
@@ -179,64 +121,6 @@ def _labelled(marked: ibis.Table, part: Any) -> ibis.Table:
 
 def _pairs(tables: Sequence[ibis.Table]) -> ibis.Table:
     return ibis.union(*(table.select(*PAIR) for table in tables), distinct=True)
-
-
-def _share(n: Any, share: float | None) -> Any:
-    if share is None:
-        return ibis.literal(1)
-    if share == 0:
-        return ibis.literal(0)
-    return ibis.greatest(1, (n * share + 0.5).floor().cast("int64"))
-
-
-def _nth_last(rows: ibis.Table, n: int) -> int:
-    """Time of the ``n``-th row from the end (from 1)."""
-    row = rows.select(TIMESTAMP).order_by(ibis.desc(TIMESTAMP)).limit(1, offset=max(n, 1) - 1).to_pyarrow()
-    return row[TIMESTAMP][0].as_py()
-
-
-def _threshold(share: float) -> str:
-    return f"{min(round(share * 16**HEX_DIGITS), 16**HEX_DIGITS - 1):0{HEX_DIGITS}x}"
-
-
-def check(rows: ibis.Table, params: Split) -> None:
-    """UserError where the method or the target event asks for what the rows do not have."""
-    if params.target_event is not None:
-        _check_target(rows, params.target_event)
-    if params.method == "given":
-        _check_given(rows)
-    if params.method in TEMPORAL:
-        _check_timestamps(rows, params.method)
-
-
-def _check_timestamps(rows: ibis.Table, method: str) -> None:
-    missing = count(rows.filter(rows[TIMESTAMP].isnull()))
-    if missing:
-        raise UserError(
-            f"params.yaml: split.method = {method!r} needs a timestamp on every interaction, but {missing:,} of "
-            f"{count(rows):,} rows have none. Set split.method: random (or given, where the source comes split)."
-        )
-
-
-def _check_given(rows: ibis.Table) -> None:
-    found = {row["split"]: row["n"] for row in rows.group_by(SPLIT).agg(n=rows.count()).to_pyarrow().to_pylist()}
-    if "train" in found and "test" in found and set(found) <= set(SPLITS):
-        return
-    names = ", ".join(f"{name or 'none'} ({found[name]:,} rows)" for name in sorted(found, key=str))
-    raise UserError(
-        "params.yaml: split.method = 'given' needs a source that comes split: every row train, valid or test, with "
-        f"train and test there. Found: {names}. Name the files' roles in ingest.files, or set split.method: "
-        "per_user_temporal or random."
-    )
-
-
-def _check_target(rows: ibis.Table, target: str) -> None:
-    known = rows.select(EVENT).distinct().to_pyarrow()[EVENT].to_pylist()
-    if target not in known:
-        raise UserError(
-            f"params.yaml: split.target_event = {target!r} is not an event of the data. "
-            f"Known: {', '.join(sorted(known))}."
-        )
 
 
 def _empty(name: str, params: Split, sealed: Sealed) -> str:

@@ -11,8 +11,7 @@ from ibis import _
 
 from recsmith.config.validate import Validate
 from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
-from recsmith.tables.connect import kept
-from recsmith.tables.prepare import count
+from recsmith.tables.connect import count, kept
 
 UNITS = ((1e17, "ns", "nanoseconds"), (1e14, "us", "microseconds"), (1e11, "ms", "milliseconds"))
 """Medians above these are no UTC seconds: 1e11 s is in the year 5138."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from recsmith.config.validate import Validate
 from recsmith.tables.columns import ITEM, TIMESTAMP, USER
-from recsmith.tables.prepare import count
+from recsmith.tables.connect import count
 from recsmith.validation.facts import Tables, odd_weights, orphans, undescribed, users_under
 from recsmith.validation.findings import Finding
 

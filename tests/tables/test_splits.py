@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from recsmith.config.split import Split
 from recsmith.errors import UserError
+from recsmith.tables.demands import TEMPORAL
 from recsmith.tables.prepare import prepare
-from recsmith.tables.splits import TEMPORAL, assign, carving, split
+from recsmith.tables.splits import assign, carving, split
 
 Make = Callable[[list], ibis.Table]
 METHODS = ("per_user_temporal", "global_temporal", "leave_one_out", "random", "given")
