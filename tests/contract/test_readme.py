@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from workspaces import ROOT, Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.short]
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LEFT_OUT = ("make test",)

@@ -17,7 +17,7 @@ from stages._stage import STAGES
 VARYING = ("run.json", "timing.json")
 LEAF = "report"
 
-pytestmark = [pytest.mark.slow, pytest.mark.short]
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
 
 
 def pipeline(workspace: Workspace) -> dict[str, Any]:

@@ -17,7 +17,7 @@ MOMENTS = {
     "evaluate": "Running stage 'evaluate'",
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.short]
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
 
 
 def kill_at(workspace: Workspace, moment: str) -> str:

@@ -11,7 +11,7 @@ from workspaces import Workspace
 
 from stages._stage import STAGES
 
-pytestmark = [pytest.mark.slow, pytest.mark.short]
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
 Copy = Callable[[Workspace], Workspace]
 
 
