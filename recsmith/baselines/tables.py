@@ -24,7 +24,7 @@ def line(finished: Sequence[Record], metric: str) -> str:
 def described(record: Record, metric: str) -> str:
     """Name, candidate and what came out of it."""
     result = f"{metric} {record.metrics[metric]:.4f}" if record.status == "done" else f"{record.status}: {record.error}"
-    return f"{record.name:<10}  {record.describe():<44}  {result}"
+    return f"{record.name:<10}  {record.describe():<56}  {result}"
 
 
 def summary(records: Sequence[Record], metric: str) -> str:
