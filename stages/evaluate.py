@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,7 +50,7 @@ def run(context: Context) -> None:
         memory_mb=context.run.memory_mb,
     )
     bundle = BundleAnswers(load(DATA / "compress/bundle"), ids.users, ids.items, context.run.memory_mb)
-    entries = [*_winners(contest, bundle), *_baselines(context, contest)]
+    entries = [*_winners(context, contest, bundle), *_baselines(context, contest)]
     verdict = judge(entries, contest.relevant, contest.refit, contest.cutoffs, settings, metric, context.run.seed)
     document = {
         "split": _split(contest),
@@ -65,10 +67,10 @@ def run(context: Context) -> None:
         context.metric(name, verdict.models["full"]["test"][name])
 
 
-def _winners(contest: Contest, bundle: BundleAnswers) -> list[Entry]:
+def _winners(context: Context, contest: Contest, bundle: BundleAnswers) -> list[Entry]:
     """The searched model and its compressed form."""
-    final = load_model(DATA / "train/final", contest.refit)
-    candidate = load_model(DATA / "train/candidate", contest.fit)
+    final = load_model(DATA / "train/final", contest.refit, _fitting(context))
+    candidate = load_model(DATA / "train/candidate", contest.fit, _fitting(context))
     family, text = final.architecture.family, describe(final.architecture)
     full = contest.exact(
         Entry("full", family, text, read_json(DATA / "train/metrics.json")), final.model, candidate.model
@@ -80,18 +82,22 @@ def _winners(contest: Contest, bundle: BundleAnswers) -> list[Entry]:
 
 def _baselines(context: Context, contest: Contest) -> list[Entry]:
     """Every baseline, fitted again on all that came before the test."""
-    settings = FitSettings(
-        seed=context.run.seed, device=context.run.device, threads=context.run.threads, memory_mb=context.run.memory_mb
-    )
     entries = []
     for record in one_each(read_records(DATA / "baseline/records.json")):
         entry = baseline_entry(record)
         if entry.note is None:
-            earlier, later = (refit(record, graph, settings) for graph in (contest.fit, contest.refit))
+            start = time.perf_counter()
+            earlier, later = (refit(record, graph, _fitting(context)) for graph in (contest.fit, contest.refit))
+            context.timing(f"fit_seconds_{record.name}", time.perf_counter() - start)
             entry = contest.exact(entry, later, earlier)
         context.say(f"{entry.name}: {entry.note or entry.architecture}")
         entries.append(entry)
     return entries
+
+
+def _fitting(context: Context) -> FitSettings:
+    run = context.run
+    return FitSettings(seed=run.seed, device=run.device, threads=run.threads, memory_mb=run.memory_mb)
 
 
 def _oracle(contest: Contest, test: pa.Table, ids: Ids) -> dict[str, float] | None:
