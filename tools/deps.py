@@ -41,7 +41,7 @@ def _collapsed(folder: Path, files: set[Path]) -> Iterator[Path]:
 
 def _reached(root: Path, start: Path) -> set[Path]:
     found: set[Path] = set()
-    queue = [start]
+    queue = [start, start.with_name("__init__.py")]
     while queue:
         file = queue.pop()
         if file in found:
