@@ -11,7 +11,7 @@ from stages._stage import DATA, Context, stage
 def run(context: Context) -> None:
     """Read ``data/ingest``, write the splits, the people and the audit."""
     params = context.section("split", Split)
-    with engine(context.run.threads) as backend:
+    with engine(context.run.threads, context.run.memory_mb) as backend:
         audit = split_files(backend, DATA / "ingest", context.out, params, context.run.seed)
     for warning in audit["warnings"]:
         context.say(f"Warning: {warning}")

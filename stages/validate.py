@@ -14,7 +14,7 @@ from stages._stage import DATA, Context, stage
 def run(context: Context) -> None:
     """Judge ``data/ingest``, write the report and its page, stop the line where a critical check fails."""
     params = context.section("validate", Validate)
-    with engine(context.run.threads) as backend:
+    with engine(context.run.threads, context.run.memory_mb) as backend:
         report = inspect(backend, DATA / "ingest", params)
     write_json(context.out / "report.json", report.as_json())
     write_text(context.out / "report.html", render(report))

@@ -10,7 +10,7 @@ from recsmith.config.base import Section
 
 
 class KCore(Section):
-    """Smallest number of train interactions that a user and an item must have."""
+    """Smallest number of items of a user and of users of an item in train (distinct pairs); 1 filters nothing."""
 
     users: int = Field(default=1, ge=1)
     items: int = Field(default=1, ge=1)

@@ -21,7 +21,7 @@ def load(path: Path | str) -> pa.Table:
     """A Parquet file; UserError where it is missing or cannot be read."""
     try:
         return pq.read_table(path)
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path} cannot be read ({error}); run the stage that writes it (dvc repro).") from error
 
 

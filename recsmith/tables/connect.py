@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,20 +35,31 @@ ROW_GROUP = 1_000_000
 _NUMBERS = itertools.count()
 
 
-def connect(threads: int = 2) -> Backend:
-    """A fresh in-memory DuckDB that fetches nothing from the network; ``engine`` is the one that closes itself."""
+def connect(threads: int = 2, memory_mb: int | None = None) -> Backend:
+    """A fresh in-memory DuckDB that fetches nothing from the network; ``engine`` is the one that closes itself.
+
+    Beyond ``memory_mb`` it goes on on disk, in the system's folder for temporary files.
+    """
     backend = ibis.duckdb.connect(":memory:", threads=threads, autoinstall_known_extensions=False)
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar = false")
+    backend.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'recsmith-duckdb'}'")
+    if memory_mb is not None:
+        backend.raw_sql(f"SET memory_limit = '{memory_mb}MiB'")
     return backend
 
 
 @contextmanager
-def engine(threads: int = 2) -> Iterator[Backend]:
-    """``connect`` that closes itself."""
-    backend = connect(threads)
+def engine(threads: int = 2, memory_mb: int | None = None) -> Iterator[Backend]:
+    """``connect`` that closes itself; UserError where memory or the disk does not do."""
+    backend = connect(threads, memory_mb)
     try:
         yield backend
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        limit = (
+            "" if memory_mb is None else f" Raise run.memory_mb (now {memory_mb}) in params.yaml, or free disk space."
+        )
+        raise UserError(f"the tables could not be worked on: {str(error).splitlines()[0]}{limit}") from error
     finally:
         backend.disconnect()
 
@@ -70,7 +83,7 @@ def read(backend: Backend, path: Path | str) -> ibis.Table:
         raise UserError(f"{path} does not exist; run the stage that writes it (dvc repro).")
     try:
         pq.read_schema(path)
-    except pa.ArrowInvalid as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path} is not a Parquet file that can be read: {error}.") from error
     return backend.read_parquet(str(path))
 
