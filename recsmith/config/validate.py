@@ -42,4 +42,5 @@ class Validate(Section):
     k: int = Field(default=5, ge=1)
     max_share_under_k: float = Field(default=0.5, ge=0, le=1)
     max_orphan_share: float = Field(default=0.5, ge=0, le=1)
+    """Largest share of a side table's users or items without interactions, and of those with some that it lacks."""
     rows_shown: int = Field(default=10, ge=1)

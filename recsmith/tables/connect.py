@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def connect(threads: int = 2, memory_mb: int | None = None) -> Backend:
     backend = ibis.duckdb.connect(":memory:", threads=threads, autoinstall_known_extensions=False)
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar = false")
-    backend.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'recsmith-duckdb'}'")
+    backend.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / f'recsmith-duckdb-{os.getpid()}'}'")
     if memory_mb is not None:
         backend.raw_sql(f"SET memory_limit = '{memory_mb}MiB'")
     return backend
@@ -56,10 +57,9 @@ def engine(threads: int = 2, memory_mb: int | None = None) -> Iterator[Backend]:
     try:
         yield backend
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        limit = (
-            "" if memory_mb is None else f" Raise run.memory_mb (now {memory_mb}) in params.yaml, or free disk space."
-        )
-        raise UserError(f"the tables could not be worked on: {str(error).splitlines()[0]}{limit}") from error
+        reason = str(error).splitlines()[0]
+        limit = "" if memory_mb is None else f" Raise run.memory_mb (now {memory_mb}) in params.yaml, or free the disk."
+        raise UserError(f"The tables could not be worked on: {reason}{limit}") from error
     finally:
         backend.disconnect()
 

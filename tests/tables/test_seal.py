@@ -129,6 +129,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 
 
 def test_too_little_memory_is_an_error_that_names_the_key() -> None:
-    with pytest.raises(UserError, match="Raise run.memory_mb"), engine(1, 20) as backend:
-        backend.raw_sql("SET temp_directory = ''")
-        backend.raw_sql("CREATE TABLE big AS SELECT md5(range::VARCHAR) AS a FROM range(3000000)")
+    statement = "SET temp_directory = ''; CREATE TABLE big AS SELECT md5(range::VARCHAR) AS a FROM range(3000000)"
+    with pytest.raises(UserError, match=r"Raise run\.memory_mb"), engine(1, 20) as backend:
+        backend.raw_sql(statement)
