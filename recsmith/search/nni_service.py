@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import os
 import shlex
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 import nni
 import psutil
 import requests
+from filelock import FileLock, Timeout
 from nni.experiment import Experiment, RunMode, launcher
 from nni.experiment.config import CustomAlgorithmConfig, ExperimentConfig, LocalConfig
 from nni.runtime.log import stop_experiment_logging
@@ -31,6 +34,7 @@ from recsmith.search.tuners import Settings, class_name
 
 PORTS = 20
 STARTS = 5
+LOCK_SECONDS = 300.0
 START_SECONDS = 20
 """How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
@@ -162,17 +166,31 @@ def trial_command(task_file: Path, answers: Answers, driver: guard.Identity) -> 
 
 def start(make: Callable[[int], Experiment], first_port: int, home: Path, say: Say) -> Experiment:
     """Start an experiment; ``make(attempt)`` gives a new one for each try: a busy machine misses NNI's short limits."""
+    if " " in sys.executable:
+        raise UserError(f"NNI cannot start a Python whose path holds a space: {sys.executable}. Move the project.")
+    reason = "nothing"
     for attempt in range(STARTS):
-        experiment, port = make(attempt), free_port(first_port, say)
-        with at_home(home):
-            try:
-                experiment.start(port, debug=False, run_mode=RunMode.Detach)
-                return experiment
-            except (RuntimeError, *LOST) as error:
-                reason = error
-                stop_experiment_logging(experiment.id)
+        experiment = make(attempt)
+        try:
+            # One start at a time on a machine: two that choose the same free port would talk to one service.
+            with at_home(home), FileLock(_START_LOCK, timeout=LOCK_SECONDS):
+                experiment.start(free_port(first_port, say), debug=False, run_mode=RunMode.Detach)
+                _check_is_ours(experiment)
+            return experiment
+        except (RuntimeError, Timeout, *LOST) as error:
+            reason = str(error)
+            stop(experiment)
         time.sleep(attempt)
     raise UserError(f"NNI's local service did not start in {STARTS} tries; the last said: {reason}. Run again.")
+
+
+_START_LOCK = Path(tempfile.gettempdir()) / f"recsmith-nni-start-{getpass.getuser()}.lock"
+
+
+def _check_is_ours(experiment: Experiment) -> None:
+    name = experiment.get_experiment_profile()["id"]
+    if name != experiment.id:
+        raise RuntimeError(f"port {experiment.port} is answered by another experiment ({name})")
 
 
 def stop(experiment: Experiment) -> None:
