@@ -60,6 +60,9 @@ def test_a_leak_is_said() -> None:
 
 def test_data_without_timestamps_claims_nothing_about_the_future() -> None:
     assert "lies after" not in words.leaks(make_inputs(audit={"proofs": {"shared_pairs_train_test": 0}}))
+    assert "lies after what that user" in words.leaks(make_inputs())
+    whole = {"method": "global_temporal", "proofs": {"future_rows_train_test": 0}}
+    assert "at which the test begins" in words.leaks(make_inputs(audit=whole))
 
 
 @pytest.mark.parametrize(
