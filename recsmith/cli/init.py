@@ -22,6 +22,12 @@ TRIED_BYTES = 500 << 20
 """Larger sources are not read whole to try what was guessed."""
 IDLE_BYTES = 50 << 20
 """Other files in the folder that are worth a warning, because DVC hashes all of it."""
+GENERAL = (
+    ("--delimiter", "", "what separates columns, e.g. ',' or '\\t'"),
+    ("--header", "yes|no", "whether the first line is names"),
+    ("--timestamp-unit", "s|ms|us|ns|iso", "unit of the times"),
+)
+"""Options for all files, or for one as FILE=VALUE: (option, values, help)."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--role", action="append", default=[], metavar="FILE=ROLE", help="e.g. tags.csv=ignore")
     parser.add_argument("--event", action="append", default=[], metavar="FILE=EVENT", help="e.g. test.tsv=buy")
-    parser.add_argument("--delimiter", help="what separates columns, e.g. ',' or '\\t'")
-    parser.add_argument("--header", choices=("yes", "no"), help="whether the first lines are names")
-    parser.add_argument("--timestamp-unit", choices=("s", "ms", "us", "ns", "iso"), help="unit of the times")
+    for option, choices, text in GENERAL:
+        metavar = f"[FILE=]{choices or 'D'}"
+        parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -76,11 +82,19 @@ def hints(args: argparse.Namespace) -> Hints:
         if not name or not column:
             raise UserError(f"--column {given!r}: [FILE:]NAME=COLUMN is due, e.g. user_id=customer.")
         columns.setdefault(file, {})[name] = column
-    delimiter = "\t" if args.delimiter in ("\\t", "tab") else args.delimiter
-    header = None if args.header is None else args.header == "yes"
-    return Hints(
-        columns, _pairs(args.role, "--role"), _pairs(args.event, "--event"), delimiter, header, args.timestamp_unit
-    )
+    said = [_general(getattr(args, option[2:].replace("-", "_")), option, choices) for option, choices, _ in GENERAL]
+    return Hints(columns, _pairs(args.role, "--role"), _pairs(args.event, "--event"), *said)
+
+
+def _general(given: Sequence[str], option: str, choices: str) -> dict[str, str]:
+    """File (or '' for all) -> value, of options such as ``--header no`` and ``--header a.csv=no``."""
+    found = {}
+    for text in given:
+        file, _, value = text.rpartition("=")
+        if not value or (choices and value not in choices.split("|")):
+            raise UserError(f"{option} {text!r}: [FILE=]{choices or 'what separates columns'} is due.")
+        found[Path(file).name] = "\t" if value in ("\\t", "tab") else value
+    return found
 
 
 def _pairs(given: Sequence[str], option: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ def load(path: Path, shown: str, spec: FileSpec) -> Raw:
     lines = sniff.sample(path, spec.encoding, shown)
     if not lines:
         raise UserError(f"{shown} holds no line of text.")
+    _other_format(lines[0], shown)
     delimiter = spec.delimiter or _delimiter(lines, shown, spec)
     first = sniff.fields(lines[0], delimiter, spec.quote)
     _more_than_one(first, lines[0], delimiter, shown, spec)
@@ -34,6 +35,15 @@ def load(path: Path, shown: str, spec: FileSpec) -> Raw:
     names = _names(first, with_header)
     table = parse(path, shown, spec, delimiter, names, with_header)
     return Raw(table, shown, 2 if with_header else 1, "line")
+
+
+def _other_format(line: str, shown: str) -> None:
+    """Refuse what is plainly another format that also comes as lines."""
+    other = "recbole" if sniff.typed(line) else "jsonl" if line.lstrip().startswith('{"') else None
+    if other:
+        raise UserError(
+            f"{shown} is not delimited text; its first line is {line[:80]!r}. Say format: {other} in params.yaml: ingest."
+        )
 
 
 def _names(first: list[str], with_header: bool) -> list[str]:

@@ -62,7 +62,7 @@ def guess(paths: Sequence[Path], hints: Hints, ask: Ask, shown: Shown) -> Guess:
 
 def _known_files(files: Sequence[Path], hints: Hints) -> None:
     names = [path.name for path in files]
-    for name in (*filter(None, hints.columns), *hints.roles, *hints.events):
+    for name in hints.files():
         if name not in names:
             raise UserError(f"an option names the file {name!r}, which is not among: {', '.join(names)}.")
     for role in hints.roles.values():

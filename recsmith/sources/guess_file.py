@@ -29,9 +29,15 @@ class Hints:
     """File name (or '' for all interactions) -> canonical name -> column."""
     roles: dict[str, str] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
-    delimiter: str | None = None
-    header: bool | None = None
-    timestamp_unit: str | None = None
+    delimiters: dict[str, str] = field(default_factory=dict)
+    """These three: file name (or '' for all) -> what was said."""
+    headers: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+
+    def files(self) -> list[str]:
+        """Every file that is named."""
+        said = (self.columns, self.roles, self.events, self.delimiters, self.headers, self.units)
+        return [name for group in said for name in group if name]
 
     def of(self, seen: Look, role: str) -> dict[str, str]:
         """The columns that were said for one file."""
@@ -43,12 +49,16 @@ def understood(seen: Look, hints: Hints, ask: Ask) -> Look:
     """Delimited text with its delimiter and header settled; anything else as it is."""
     if seen.format != "delimited":
         return seen
-    delimiter = hints.delimiter or _delimiter(seen, ask)
+    delimiter = _said(hints.delimiters, seen) or _delimiter(seen, ask)
     if delimiter is None:
         return seen
     first = [cell.strip() for cell in sniff.fields(seen.lines[0], delimiter, '"')]
-    header = hints.header if hints.header is not None else _header(seen, first, delimiter, ask)
-    return taken_apart(seen, delimiter, header)
+    said = _said(hints.headers, seen)
+    return taken_apart(seen, delimiter, said == "yes" if said else _header(seen, first, delimiter, ask))
+
+
+def _said(group: dict[str, str], seen: Look) -> str | None:
+    return group.get(seen.path.name, group.get(""))
 
 
 def _delimiter(seen: Look, ask: Ask) -> str | None:
@@ -59,7 +69,7 @@ def _delimiter(seen: Look, ask: Ask) -> str | None:
         return next(iter(choice), None)
     written = {sniff.spoken(d): d for d in choice}
     question = f"{seen.path.name} (first line {seen.lines[0][:80]!r}): what separates its columns?"
-    return written[ask(question, list(written), "--delimiter ','")]
+    return written[ask(question, list(written), f"--delimiter {seen.path.name}=','")]
 
 
 def _clean_names(cells: Sequence[str]) -> bool:
@@ -74,7 +84,7 @@ def _header(seen: Look, first: list[str], delimiter: str, ask: Ask) -> bool:
     if looks is not None:
         return looks
     question = f"{seen.path.name}: is the first line, {seen.lines[0][:80]!r}, a line of names?"
-    return ask(question, ("yes", "no"), "--header yes") == "yes"
+    return ask(question, ("yes", "no"), f"--header {seen.path.name}=yes") == "yes"
 
 
 def spec(seen: Look, role: Role, file: str, hints: Hints, ask: Ask, said: list[str]) -> FileSpec:
@@ -139,18 +149,28 @@ def _column(
         return matching[0]
     if seen.header is False and name == c.TIMESTAMP:
         return next((column for column in left if meanings.looks_like_time(seen.column(column))), None)
-    nameless = seen.header is False and not said and name in (c.WEIGHT, c.TITLE)
-    options = [*(matching or left)] if due or matching else [NONE, *left] if nameless and left else []
+    options = matching or (left if due else _unnamed(seen, name, left) if not said else [])
     if not options:
         if due:
             raise UserError(f"{seen.path.name} has too few columns: none is left for {name}.")
         return None
-    if not due and matching:
-        options.append(NONE)
+    if not due:
+        options = [*options, NONE] if matching else [NONE, *options]
     shown = "; ".join(f"{column!r}: {_examples(seen, column)}" for column in options if column != NONE)
     question = f"{seen.path.name}: which column is the {name}? {shown}"
     answer = ask(question, options, f"--column {prefix}{name}={options[0]}")
     return None if answer == NONE else answer
+
+
+def _unnamed(seen: Look, name: str, left: list[str]) -> list[str]:
+    """Columns of a file without a header that may be a weight or a title."""
+    if seen.header is not False or name not in (c.WEIGHT, c.TITLE):
+        return []
+    return [column for column in left if _numeric(seen, column) == (name == c.WEIGHT)]
+
+
+def _numeric(seen: Look, column: str) -> bool:
+    return all(sniff.is_number(str(value)) for value in seen.column(column))
 
 
 def _examples(seen: Look, column: str) -> str:
@@ -162,8 +182,9 @@ def _unit(seen: Look, columns: dict[str, str], hints: Hints, ask: Ask) -> str | 
     """The unit of the file's times; None where it has none."""
     if c.TIMESTAMP not in columns:
         return None
-    if hints.timestamp_unit:
-        return hints.timestamp_unit
+    said = _said(hints.units, seen)
+    if said:
+        return said
     unit = meanings.unit_of(seen.column(columns[c.TIMESTAMP]))
     if unit is not None:
         return unit

@@ -62,7 +62,7 @@ def look(path: Path) -> Look:
         return Look(path, None)
     if lines[0].lstrip().startswith("{") or path.name.removesuffix(".gz").endswith(JSON_SUFFIXES):
         return _jsonl(path)
-    if path.suffix in (*recbole.ROLES, ".link") and recbole.typed(lines[0]):
+    if path.suffix in (*recbole.ROLES, ".link") and sniff.typed(lines[0]):
         return Look(path, "recbole", lines=tuple(lines))
     if _lightgcn(lines):
         return Look(path, "lightgcn", lines=tuple(lines))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from recsmith.sources.canonical import Raw, canonical
 from recsmith.sources.contract import Tables, merged
 from recsmith.tables import columns as c
 
-KINDS = ("token", "token_seq", "float", "float_seq")
-CELL = re.compile(rf"[^:]+:({'|'.join(KINDS)})$")
 ROLES: dict[str, Role] = {
     ".inter": "interactions",
     ".user": "users",
@@ -109,21 +106,13 @@ def _parsed(path: Path, shown: str, spec: FileSpec, delimiter: str, names: list[
 
 
 def _delimiter(line: str, shown: str) -> str:
-    delimiter = typed(line)
+    delimiter = sniff.typed(line)
     if delimiter:
         return delimiter
     raise UserError(
-        f"{shown}: RecBole's header is due, names with types ({', '.join(KINDS)}) such as "
+        f"{shown}: RecBole's header is due, names with types ({', '.join(sniff.KINDS)}) such as "
         f"user_id:token<tab>item_id:token; its first line is {line[:120]!r}."
     )
-
-
-def typed(line: str) -> str | None:
-    """The delimiter of RecBole's header, or None where the line is none."""
-    for delimiter in ("\t", ",", " "):
-        if all(CELL.match(cell.strip()) for cell in line.split(delimiter)):
-            return delimiter
-    return None
 
 
 def _no_sequences(names: list[str], shown: str, role: str) -> None:

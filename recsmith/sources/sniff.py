@@ -12,10 +12,21 @@ import pyarrow as pa
 from recsmith.errors import UserError
 
 DELIMITERS = ("\t", ",", ";", "|", "::", " ")
+NEVER_TEXT = ("\t", "::")
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", "::": "double colon", " ": "space"}
 SAMPLE_BYTES = 1 << 18
 SAMPLE_LINES = 500
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+KINDS = ("token", "token_seq", "float", "float_seq")
+TYPED = re.compile(rf"[^:]+:({'|'.join(KINDS)})$")
+
+
+def typed(line: str) -> str | None:
+    """The delimiter of RecBole's header (``user_id:token``, ...), or None where the line is none."""
+    for delimiter in ("\t", ",", " "):
+        if all(TYPED.match(cell.strip()) for cell in line.split(delimiter)):
+            return delimiter
+    return None
 
 
 def sample(path: Path, encoding: str = "utf-8", shown: str = "") -> list[str]:
@@ -62,13 +73,17 @@ def rows(lines: list[str], delimiter: str, quote: str | None) -> list[list[str]]
 
 
 def possible(lines: list[str], quote: str | None = '"') -> dict[str, int]:
-    """Delimiter -> number of columns, for each that gives all lines the same number, two or more."""
+    """Delimiter -> number of columns, for each that gives all lines the same number, two or more.
+
+    A tab or a double colon at the same places of every line is no text: then nothing else is possible.
+    """
     found = {}
     for delimiter in DELIMITERS:
         counts = {len(row) for row in rows(lines, delimiter, quote)}
         if len(counts) == 1 and counts != {1}:
             found[delimiter] = counts.pop()
-    return found
+    sure = {delimiter: found[delimiter] for delimiter in NEVER_TEXT if delimiter in found}
+    return sure or found
 
 
 def spoken(delimiter: str) -> str:

@@ -117,6 +117,8 @@ REFUSED: dict[str, tuple[list[str], dict[str, Any], str]] = {
     "strange split": (["user_id,item_id,split", "1,2,holdout"], {}, "split holds 'holdout'"),
     "unknown name in columns": (["user_id,item_id", "1,2"], {"columns": {"usr": "user_id"}}, "'usr'"),
     "event twice": (["user_id,item_id,e", "1,2,x"], {"event": "buy", "columns": {"event": "e"}}, "not both"),
+    "another format": (["user_id:token\titem_id:token", "1\t2"], {}, "format: recbole"),
+    "one more": (['{"user_id": 1, "item_id": 2}'], {}, "format: jsonl"),
     "blank": (["", " "], {}, "no line of text"),
 }
 

@@ -268,3 +268,15 @@ def test_what_init_writes_can_be_read_from_the_files_it_names(tmp_path: Path, co
     assert command("train.txt", "test.txt") == 0
     assert read_files(tmp_path, path=".", format="lightgcn").interactions.num_rows == 8
     assert read(ingest(tmp_path), tmp_path).interactions.num_rows == 8
+
+
+def test_options_may_hold_for_one_file_only(tmp_path: Path, command: Command) -> None:
+    lines(tmp_path / "ratings.dat", "1::10::5::978300760", "2::11::3::978300761")
+    lines(tmp_path / "movies.txt", "10|Tea, Cup|a", "11|Pot, Cup|b")
+    words = ("ratings.dat", "movies.txt", "--column", "user_id=0", "--column", "item_id=1", "--column", "weight=2")
+    assert command(*words) == 1
+    side = ("--delimiter", "movies.txt=|", "--header", "movies.txt=no", "--role", "movies.txt=items")
+    assert command(*words, *side, "--column", "movies.txt:item_id=0", "--column", "movies.txt:title=1") == 0
+    tables = read(ingest(tmp_path), tmp_path)
+    assert tables.items["title"].to_pylist() == ["Tea, Cup", "Pot, Cup"]
+    assert tables.interactions["weight"].to_pylist() == [5.0, 3.0]
