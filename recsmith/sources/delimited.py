@@ -42,7 +42,8 @@ def _other_format(line: str, shown: str) -> None:
     other = "recbole" if sniff.typed(line) else "jsonl" if line.lstrip().startswith('{"') else None
     if other:
         raise UserError(
-            f"{shown} is not delimited text; its first line is {line[:80]!r}. Say format: {other} in params.yaml: ingest."
+            f"{shown} is not delimited text; its first line is {line[:80]!r}. "
+            f"Say format: {other} in params.yaml: ingest."
         )
 
 
