@@ -41,14 +41,14 @@ def run(context: Context) -> None:
     refit = Graph.load(DATA / "graph/refit")
     final = load_model(DATA / "train/final", refit)
     full = export(final.model, refit, params.export, seed, memory)
-    small = chosen.recipe.apply(full) if chosen.recipe else full
+    small, reference = chosen.recipe.apply(full), next(iter(full.values())).model_bytes
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
     people = pack.People(users.column(USER).to_pylist(), histories(refit))
     meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name}
     pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")
     records.write_table(context.out / "pareto.csv", rows, chosen)
-    records.write_choice(context.out / "choice.json", rows, chosen, exact, metric, full.model_bytes, small.model_bytes)
+    records.write_choice(context.out / "choice.json", rows, chosen, exact, metric, reference, small.model_bytes)
     context.say(f"chosen: {chosen.name}, {small.model_bytes:,} bytes")
     context.metric("retained", chosen.retained)
     context.metric("ratio", chosen.ratio)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from recsmith.compress.contract import Knobs
 from recsmith.compress.methods import Recipe, recipes
 from recsmith.config.compress import Compress, Gate
 from recsmith.engine.metrics import evaluate_lists
@@ -12,25 +13,24 @@ from recsmith.errors import UserError
 from recsmith.graph.relevant import Relevant
 from recsmith.serving.model import Batch, ServingModel, top_k
 
-EXPORT = "fp32 export"
-
 
 @dataclass(frozen=True)
 class Row:
     """One recipe, measured."""
 
-    recipe: Recipe | None
-    """None for the fp32 export itself."""
+    recipe: Recipe
+    export: bool
+    """Whether this is a form of the fp32 export itself, for comparison."""
     bytes: int
     ratio: float
-    """Bytes of the fp32 export / bytes of this."""
+    """Bytes of the fp32 export (its first form) / bytes of this."""
     metrics: dict[str, float]
     retained: float
     """Share of the exact model's metric."""
 
     @property
     def name(self) -> str:
-        return EXPORT if self.recipe is None else self.recipe.name
+        return f"{self.recipe.name}, export" if self.export else self.recipe.name
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ class Judge:
     metric: str
     exact: dict[str, float]
 
-    def row(self, recipe: Recipe | None, model: ServingModel, export_bytes: int) -> Row:
-        """``model`` measured."""
-        metrics = self.metrics(model)
-        return Row(recipe, model.model_bytes, export_bytes / model.model_bytes, metrics, self.retained(metrics))
-
     def metrics(self, model: ServingModel) -> dict[str, float]:
         """Metrics of the lists that ``model`` serves."""
         users, cutoffs = self.relevant.users, sorted(set(self.cutoffs))
@@ -59,19 +54,24 @@ class Judge:
         return metrics[self.metric] / self.exact[self.metric] if self.exact[self.metric] > 0 else 1.0
 
 
-def measure(export: ServingModel, params: Compress, judge: Judge, say: Callable[[str], None]) -> list[Row]:
-    """The export and every recipe on it, in order; ``say`` is told each as it is done."""
-    rows = [judge.row(None, export, export.model_bytes)]
-    say(_line(rows[0], judge.metric))
-    for recipe in recipes(params):
-        rows.append(judge.row(recipe, recipe.apply(export), export.model_bytes))
+def measure(
+    exported: Mapping[str, ServingModel], params: Compress, judge: Judge, say: Callable[[str], None]
+) -> list[Row]:
+    """Every form of the export, then every recipe; ``say`` is told each as it is done."""
+    plain = [Recipe(Knobs(), form) for form in exported]
+    reference = next(iter(exported.values())).model_bytes
+    rows = []
+    for recipe, export in [*((one, True) for one in plain), *((one, False) for one in recipes(params, exported))]:
+        model = recipe.apply(exported)
+        metrics, size = judge.metrics(model), model.model_bytes
+        rows.append(Row(recipe, export, size, reference / size, metrics, judge.retained(metrics)))
         say(_line(rows[-1], judge.metric))
     return rows
 
 
 def choose(rows: list[Row], min_retained: float) -> Row:
     """The smallest recipe that retains enough; where none does, the best. Of equals the better, or the smaller."""
-    measured = [row for row in rows if row.recipe is not None]
+    measured = [row for row in rows if not row.export]
     good = [row for row in measured if row.retained >= min_retained]
     if good:
         return min(good, key=lambda row: (row.bytes, -row.retained))
@@ -109,6 +109,6 @@ def _beats(other: Row, row: Row) -> bool:
 
 def _line(row: Row, metric: str) -> str:
     return (
-        f"  {row.name:<22} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
+        f"  {row.name:<24} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
         f"retained {row.retained:.2%}"
     )

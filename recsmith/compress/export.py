@@ -1,4 +1,4 @@
-"""An exact model in the form that serves, still in float32."""
+"""An exact model in the forms that serve, still in float32."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.compress.filter_rows import FilterRows
+from recsmith.compress.largest import largest
 from recsmith.compress.low_rank import factors
 from recsmith.config.compress import Export
 from recsmith.errors import UserError
@@ -15,6 +16,10 @@ from recsmith.graph.graph import Graph
 from recsmith.model.contract import FilterModel, Model, VectorModel
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table, index_type
+
+EXACT, VECTORS, ENTRIES = "exact", "vectors", "entries"
+NUMBERS = 8 / 6
+"""Entries of ``S`` (4 bytes, and 2 for the column) for the bytes of one column of both V and W."""
 
 
 @runtime_checkable
@@ -32,17 +37,26 @@ class SparseFilter(Protocol):
         ...
 
 
-def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> ServingModel:
-    """The fp32 form of a fitted model: exact for networks and sparse filters, low rank plus sparse for others.
+def forms(params: Export) -> dict[str, Export]:
+    """Splits of about the same bytes between vectors and entries: which one loses less differs by filter and data."""
+    if params.top_k == 0 or params.rank < 4:
+        return {VECTORS: params}
+    rank = params.rank // 4
+    return {VECTORS: params, ENTRIES: Export(rank=rank, top_k=params.top_k + int((params.rank - rank) * NUMBERS))}
 
-    Raises UserError for a model of neither family.
+
+def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> dict[str, ServingModel]:
+    """The fp32 forms of a fitted model by name.
+
+    Networks and sparse filters have one, ``exact``; other filters have low rank plus sparse in the splits of
+    :func:`forms`, the first of them as the parameters say. Raises UserError for a model of neither family.
     """
     if isinstance(model, VectorModel):
-        return _two_towers(model, graph)
+        return {EXACT: _two_towers(model, graph)}
     if isinstance(model, SparseFilter):
-        return ServingModel(_counts(model.popularity), sparse=_from_csr(model.similarity))
+        return {EXACT: ServingModel(_counts(model.popularity), sparse=_from_csr(model.similarity))}
     if isinstance(model, FilterModel):
-        return _filter(model, params, seed, memory_mb)
+        return _filter(model, forms(params), seed, memory_mb)
     raise UserError(f"{type(model).__name__} has neither vectors nor a filter matrix; it cannot be exported.")
 
 
@@ -56,50 +70,30 @@ def _two_towers(model: VectorModel, graph: Graph) -> ServingModel:
     )
 
 
-def _filter(model: FilterModel, params: Export, seed: int, memory_mb: int) -> ServingModel:
-    """Low rank plus the largest entries of the rest; items weigh what their share of all histories is."""
-    popularity, matrix = _counts(model.popularity), FilterRows(model, memory_mb)
-    left, right = factors(matrix, params.rank, np.sqrt(popularity), seed)
-    rest = _rest(matrix, left, right, params.top_k) if params.top_k else None
-    return ServingModel(popularity, Table(right), Table(left), sparse=rest)
+def _filter(model: FilterModel, splits: dict[str, Export], seed: int, memory_mb: int) -> dict[str, ServingModel]:
+    """Low rank plus the entries of the rest that matter most; an item matters by the root of its popularity.
 
-
-def _rest(matrix: FilterRows, left: np.ndarray, right: np.ndarray, k: int) -> SparseTable | None:
-    """The ``k`` largest entries of each row of ``P - W V^T``; None where there are none.
-
-    The diagonal is left out: it adds to the score of an item of the history, and these are never recommended.
+    Columns come by falling importance, so that the first few are the best of a lower rank.
     """
-    width = min(k, matrix.n_items - 1)
-    if width < 1:
-        return None
-    columns = np.zeros((matrix.n_items, width), np.int64)
-    values = np.zeros((matrix.n_items, width), np.float32)
-    for items, rows in matrix.blocks():
-        rest = rows - left[items] @ right.T
-        rest[np.arange(len(items)), items] = 0
-        columns[items] = np.sort(np.argpartition(np.abs(rest), -width, axis=1)[:, -width:], axis=1)
-        values[items] = np.take_along_axis(rest, columns[items], axis=1)
-    return sparse_table(columns, values, matrix.n_items)
-
-
-def sparse_table(columns: np.ndarray, values: np.ndarray, n_columns: int) -> SparseTable:
-    """Rows of equal width as CSR without their zeros. Shapes: columns, values (n, k)."""
-    kept = values != 0
-    indptr = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
-    return _table(indptr, columns[kept], values[kept], n_columns)
+    popularity, matrix = _counts(model.popularity), FilterRows(model, memory_mb)
+    weight = np.sqrt(popularity)
+    left, right = factors(matrix, max(split.rank for split in splits.values()), weight, seed)
+    out = {}
+    for name, split in splits.items():
+        vectors = np.ascontiguousarray(left[:, : split.rank]), np.ascontiguousarray(right[:, : split.rank])
+        rest = _from_csr(largest(matrix, *vectors, weight, split.top_k * matrix.n_items)) if split.top_k else None
+        out[name] = ServingModel(popularity, Table(vectors[1]), Table(vectors[0]), sparse=rest)
+    return out
 
 
 def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:
+    """The entries with the smallest types of offsets and columns."""
     rows = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
     rows.eliminate_zeros()
     rows.sort_indices()
-    return _table(rows.indptr, rows.indices, rows.data, len(rows.indptr) - 1)
-
-
-def _table(indptr: np.ndarray, columns: np.ndarray, values: np.ndarray, n_columns: int) -> SparseTable:
-    """CSR with the smallest types of offsets and columns."""
-    offsets, places = indptr.astype(index_type(int(indptr[-1]))), columns.astype(index_type(n_columns))
-    return SparseTable(offsets, places, np.asarray(values, np.float32), n_columns)
+    n_items = len(rows.indptr) - 1
+    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_items))
+    return SparseTable(offsets, columns, rows.data, n_items)
 
 
 def _counts(popularity: np.ndarray) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
 from recsmith.compress import half, int8, prune_columns, prune_sparse
 from recsmith.compress.contract import Knobs, Method
+from recsmith.compress.export import EXACT
 from recsmith.config.compress import Compress
 from recsmith.serving.model import ServingModel
 
@@ -24,24 +26,27 @@ METHODS: dict[str, Method] = {**PRUNERS, **PRECISIONS}
 
 @dataclass(frozen=True)
 class Recipe:
-    """Methods applied one after the other: pruning, then a precision."""
+    """A form of the export, then methods one after the other: pruning, then a precision."""
 
     knobs: Knobs
+    form: str = EXACT
 
     @property
     def name(self) -> str:
-        """As in ``L2 25% + int8``."""
+        """As in ``vectors, L2 25%, int8``."""
+        form = [] if self.form == EXACT else [self.form]
         pruned = [f"{self.knobs.pruner} {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
-        return " + ".join([*pruned, self.knobs.precision])
+        return ", ".join([*form, *pruned, self.knobs.precision])
 
-    def apply(self, model: ServingModel) -> ServingModel:
-        """``model`` after every method of the recipe."""
+    def apply(self, exported: Mapping[str, ServingModel]) -> ServingModel:
+        """The form that the recipe asks for after every method of the recipe."""
+        model = exported[self.form]
         for method in (*PRUNERS.values(), PRECISIONS[self.knobs.precision]):
             model = method(model, self.knobs)
         return model
 
 
-def recipes(params: Compress) -> list[Recipe]:
-    """Every sparsity with every precision, from the mildest to the smallest."""
-    pairs = product(sorted(set(params.sparsity)), dict.fromkeys(params.precision))
-    return [Recipe(Knobs(precision, sparsity, params.pruner)) for sparsity, precision in pairs]
+def recipes(params: Compress, forms: Iterable[str] = (EXACT,)) -> list[Recipe]:
+    """Every form with every sparsity and every precision."""
+    combinations = product(forms, sorted(set(params.sparsity)), dict.fromkeys(params.precision))
+    return [Recipe(Knobs(precision, sparsity, params.pruner), form) for form, sparsity, precision in combinations]

@@ -14,12 +14,17 @@ from recsmith.serving.tables import SparseTable
 
 
 def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
-    """``model`` without the share ``knobs.sparsity`` of the entries of ``S``, over all rows together."""
+    """``model`` without the share ``knobs.sparsity`` of the entries of ``S``, over all rows together.
+
+    The pruner sees each entry times the root of the popularity of its row: an item that stands in many histories counts
+    for more.
+    """
     table = model.sparse
     if table is None or round(knobs.sparsity * len(table.data)) < 1:
         return model
     values = table.values()
-    kept = _mask(values, knobs.sparsity)
+    weight = np.sqrt(np.maximum(model.popularity.astype(np.float32), 1))
+    kept = _mask(values * np.repeat(weight, np.diff(table.indptr)), knobs.sparsity)
     return replace(model, sparse=keep(table, values, kept))
 
 

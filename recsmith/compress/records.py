@@ -10,11 +10,11 @@ from typing import Any
 from recsmith.compress.choose import Row, pareto
 from recsmith.files import write_json, write_text
 
-COLUMNS = ("recipe", "precision", "sparsity", "pruner", "bytes", "ratio", "retained", "pareto", "chosen")
+COLUMNS = ("recipe", "form", "precision", "sparsity", "pruner", "bytes", "ratio", "retained", "pareto", "chosen")
 
 
 def write_table(path: Path | str, rows: list[Row], chosen: Row) -> None:
-    """``pareto.csv``: a line a recipe, the fp32 export first, with every metric on valid."""
+    """``pareto.csv``: a line a recipe, the forms of the fp32 export first, with every metric on valid."""
     front, text = pareto(rows), StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *sorted(rows[0].metrics)])
@@ -45,7 +45,6 @@ def write_choice(
 
 
 def _knobs(row: Row) -> dict[str, Any]:
-    if row.recipe is None:
-        return {"precision": "float32", "sparsity": 0.0, "pruner": ""}
     knobs = row.recipe.knobs
-    return {"precision": knobs.precision, "sparsity": knobs.sparsity, "pruner": knobs.pruner if knobs.sparsity else ""}
+    pruner = knobs.pruner if knobs.sparsity else ""
+    return {"form": row.recipe.form, "precision": knobs.precision, "sparsity": knobs.sparsity, "pruner": pruner}

@@ -10,7 +10,10 @@ from recsmith.config.base import Section
 
 
 class Export(Section):
-    """Serving form of a filter: low rank plus sparse (top-k a row)."""
+    """Serving form of a filter: low rank plus sparse (``top_k`` entries a row on average).
+
+    A second form of about the same bytes, with a quarter of the rank and more entries, is tried beside it.
+    """
 
     rank: int = Field(default=128, ge=1)
     top_k: int = Field(default=64, ge=0)

@@ -214,8 +214,9 @@ def _hidden(n_items: int, allow: np.ndarray | None, block: np.ndarray | None) ->
 
 def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
     """Runs of queries whose scores and gathered sparse entries fit ``MEMORY``; one query at least."""
-    entries = 0 if model.sparse is None else ENTRY * model.sparse.indices.size / max(1, model.n_items)
-    cost = np.cumsum(4 * model.n_items + np.diff(batch.indptr) * (entries + 4 * model.rank))
+    entries = np.zeros(model.n_items) if model.sparse is None else np.diff(model.sparse.indptr.astype(np.int64))
+    held = np.concatenate(([0], np.cumsum(ENTRY * entries[batch.indices] + 4 * model.rank)))
+    cost = np.cumsum(4 * model.n_items + np.diff(held[batch.indptr]))
     start = 0
     while start < len(batch):
         spent = cost[start - 1] if start else 0

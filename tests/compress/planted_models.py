@@ -88,6 +88,7 @@ def vector_model() -> Vectors:
 
 
 def served(family: str, params: Export | None = None) -> tuple[ServingModel, Batch]:
-    """The fp32 export of a family's planted model, and its people."""
+    """The first form of the fp32 export of a family's planted model, and its people."""
     model = vector_model() if family == "gnn" else filter_model(rest=1.0)
-    return export(model, graph(), params or Export(rank=RANK, top_k=12), 7, 100), histories(graph())
+    forms = export(model, graph(), params or Export(rank=RANK, top_k=12), 7, 100)
+    return next(iter(forms.values())), histories(graph())

@@ -9,6 +9,7 @@ from planted_models import RANK, filter_model, graph, relevant, served, vector_m
 from recsmith.compress import records
 from recsmith.compress.choose import Judge, Row, check_gate, choose, measure, pareto
 from recsmith.compress.contract import Knobs
+from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.config.compress import Compress, Export, Gate
@@ -20,10 +21,10 @@ METRIC = "ndcg@10"
 
 
 def row(name: float, size: int, retained: float) -> Row:
-    return Row(Recipe(Knobs("int8", name)), size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained)
+    return Row(Recipe(Knobs("int8", name)), False, size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained)
 
 
-EXPORT = Row(None, 100, 1.0, {METRIC: 0.5, "recall@5": 0.1}, 1.0)
+EXPORT = Row(Recipe(Knobs()), True, 100, 1.0, {METRIC: 0.5, "recall@5": 0.1}, 1.0)
 
 
 def judge(exact: Model) -> Judge:
@@ -34,15 +35,15 @@ def judge(exact: Model) -> Judge:
 @pytest.mark.parametrize("family", ["gnn", "filter"])
 def test_every_recipe_is_measured_with_the_lists_that_serve(family: str) -> None:
     exact = vector_model() if family == "gnn" else filter_model(1.0)
-    model, _ = served(family, Export(rank=RANK, top_k=90))
+    forms = export(exact, graph(), Export(rank=RANK, top_k=90), 7, 100)
     said: list[str] = []
-    rows = measure(model, Compress(), judge(exact), said.append)
-    assert len(rows) == len(said) == 7
-    assert rows[0].recipe is None
+    rows = measure(forms, Compress(), judge(exact), said.append)
+    assert len(rows) == len(said) == 7 * len(forms)
+    assert [row.export for row in rows] == [True] * len(forms) + [False] * 6 * len(forms)
     assert rows[0].ratio == 1
     assert rows[0].retained == pytest.approx(1, abs=0.01)
     assert all(0 < row.retained < 1.5 for row in rows)
-    assert all(row.bytes < rows[0].bytes for row in rows[1:])
+    assert all(row.bytes < rows[0].bytes for row in rows[len(forms) :])
     assert set(rows[0].metrics) == set(judge(exact).exact)
 
 
@@ -58,7 +59,7 @@ def test_where_no_recipe_retains_enough_the_best_is_chosen() -> None:
 
 
 def test_the_export_itself_is_never_chosen() -> None:
-    assert choose([EXPORT, row(0.1, 50, 0.2)], 0.99).recipe is not None
+    assert choose([EXPORT, row(0.1, 50, 0.2)], 0.99).export is False
 
 
 def test_rows_that_another_beats_are_off_the_front() -> None:
@@ -71,7 +72,7 @@ def test_the_gate_names_recipe_loss_key_and_the_way_back() -> None:
     with pytest.raises(UserError) as caught:
         check_gate(lost, Gate(retained=0.95), METRIC, 0.5)
     text = str(caught.value)
-    for part in ("L2 50% + int8", "80.00%", "a loss of 20.00%", METRIC, "params.yaml: compress.gate.retained = 0.95"):
+    for part in ("L2 50%, int8", "80.00%", "a loss of 20.00%", METRIC, "params.yaml: compress.gate.retained = 0.95"):
         assert part in text
     assert "`dvc checkout data/compress`" in text
     with pytest.raises(UserError, match=r"10\.00 times smaller .* compress\.gate\.ratio = 16 asks for more"):
@@ -89,12 +90,18 @@ def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: 
     records.write_table(tmp_path / "pareto.csv", rows, rows[2])
     records.write_choice(tmp_path / "choice.json", rows, rows[2], {METRIC: 0.5}, METRIC, 104, 26)
     table = list(csv.DictReader((tmp_path / "pareto.csv").open()))
-    assert [line["recipe"] for line in table] == ["fp32 export", "L2 10% + int8", "L2 20% + int8"]
+    assert [line["recipe"] for line in table] == ["float32, export", "L2 10%, int8", "L2 20%, int8"]
     assert [line["chosen"] for line in table] == ["0", "0", "1"]
     assert float(table[2]["retained"]) == 0.991
     assert float(table[2][METRIC]) == rows[2].metrics[METRIC]
     choice = json.loads((tmp_path / "choice.json").read_text())
-    assert choice["recipe"] == {"name": "L2 20% + int8", "precision": "int8", "sparsity": 0.2, "pruner": "L2"}
+    assert choice["recipe"] == {
+        "name": "L2 20%, int8",
+        "form": "exact",
+        "precision": "int8",
+        "sparsity": 0.2,
+        "pruner": "L2",
+    }
     assert choice["bytes"] == {"chosen": 26, "export": 104}
     assert choice["ratio"] == 4
     assert choice["metrics"] == rows[2].metrics
@@ -103,6 +110,7 @@ def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: 
 def test_a_large_share_pruned_costs_quality_on_planted_data() -> None:
     exact = filter_model(1.0)
     model, _ = served("filter", Export(rank=RANK, top_k=90))
-    rows = measure(model, Compress(sparsity=(0.0, 0.9), precision=("int8",)), judge(exact), lambda _: None)
+    params = Compress(sparsity=(0.0, 0.9), precision=("int8",))
+    rows = measure({"vectors": model}, params, judge(exact), lambda _: None)
     assert np.isfinite([row.retained for row in rows]).all()
     assert rows[2].bytes < rows[1].bytes / 2

@@ -2,18 +2,24 @@ import numpy as np
 import pytest
 from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
 
-from recsmith.compress.export import export
+from recsmith.compress.export import ENTRIES, EXACT, VECTORS, export, forms
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.histories import histories
+from recsmith.compress.largest import largest
 from recsmith.compress.low_rank import factors
 from recsmith.config.compress import Export
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.ranking import top_lists
 from recsmith.errors import UserError
-from recsmith.graph.graph import from_edges
+from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Filter
 from recsmith.model.contract import Model
 from recsmith.serving.model import ServingModel, top_k
+
+
+def first(model: Model, graph: Graph, params: Export, memory_mb: int = 100) -> ServingModel:
+    """The form that the parameters ask for."""
+    return next(iter(export(model, graph, params, 7, memory_mb).values()))
 
 
 def dense(model: ServingModel) -> np.ndarray:
@@ -29,22 +35,22 @@ def dense(model: ServingModel) -> np.ndarray:
 
 def test_a_filter_of_low_rank_is_exported_without_loss() -> None:
     exact = filter_model()
-    small = export(exact, graph(), Export(rank=RANK, top_k=0), 7, 100)
+    small = first(exact, graph(), Export(rank=RANK, top_k=0))
     assert small.rank == RANK
     assert small.sparse is None
     np.testing.assert_allclose(dense(small), exact.matrix, atol=1e-4)
 
 
 def test_rank_never_exceeds_that_of_the_matrix() -> None:
-    assert export(filter_model(), graph(), Export(rank=64, top_k=0), 7, 100).rank == RANK
-    assert export(filter_model(), graph(), Export(rank=10_000, top_k=0), 7, 100).rank == RANK
+    assert first(filter_model(), graph(), Export(rank=64, top_k=0)).rank == RANK
+    assert first(filter_model(), graph(), Export(rank=10_000, top_k=0)).rank == RANK
 
 
 def test_the_sparse_rest_repairs_what_low_rank_cannot_express() -> None:
     exact, error = filter_model(rest=1.0), []
     off = ~np.eye(N_ITEMS, dtype=bool)
     for k in (0, 5, N_ITEMS):
-        small = export(exact, graph(), Export(rank=RANK, top_k=k), 7, 100)
+        small = first(exact, graph(), Export(rank=RANK, top_k=k))
         error.append(np.abs(dense(small) - exact.matrix)[off].max())
     assert error[0] > error[1] > error[2]
     assert error[2] < 1e-5
@@ -59,15 +65,38 @@ def test_the_best_low_rank_is_that_of_a_full_decomposition() -> None:
     assert np.linalg.norm(weight[:, None] * (exact.matrix - left @ right.T)) < 1.02 * best
 
 
+def test_the_entries_that_are_kept_are_worth_most_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact, count = filter_model(rest=1.0), 200
+    weight = np.sqrt(exact.popularity)
+    zero = np.zeros((N_ITEMS, 1), np.float32)
+    worth = np.abs(exact.matrix) * weight[:, None]
+    np.fill_diagonal(worth, 0)
+    expected = set(np.argsort(-worth, axis=None, kind="stable")[:count].tolist())
+    for block in (1024, 16):
+        monkeypatch.setattr("recsmith.compress.filter_rows.BLOCK", block)
+        kept = largest(FilterRows(exact, 100), zero, zero, weight, count).tocoo()
+        assert set((kept.row.astype(int) * N_ITEMS + kept.col).tolist()) == expected
+        assert np.array_equal(kept.data, exact.matrix[kept.row, kept.col])
+
+
+def test_a_filter_comes_in_two_forms_of_about_the_same_bytes_and_a_network_in_one() -> None:
+    made = export(filter_model(1.0), graph(), Export(rank=8, top_k=12), 7, 100)
+    assert list(made) == [VECTORS, ENTRIES]
+    assert [model.rank for model in made.values()] == [8, 2]
+    assert made[ENTRIES].model_bytes == pytest.approx(made[VECTORS].model_bytes, rel=0.1)
+    assert list(export(vector_model(), graph(), Export(), 7, 100)) == [EXACT]
+    assert list(forms(Export(rank=8, top_k=0))) == [VECTORS]
+
+
 def test_columns_of_both_sides_are_of_equal_length() -> None:
     left, right = factors(FilterRows(filter_model(), 100), RANK, np.ones(N_ITEMS, np.float32), 7)
     np.testing.assert_allclose(np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=0), rtol=1e-3)
 
 
 def test_export_does_not_depend_on_whether_the_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = export(filter_model(1.0), graph(), Export(rank=RANK, top_k=12), 7, 100)
+    kept = first(filter_model(1.0), graph(), Export(rank=RANK, top_k=12))
     monkeypatch.setattr("recsmith.compress.filter_rows.BLOCK", 16)
-    blocked = export(filter_model(1.0), graph(), Export(rank=RANK, top_k=12), 7, 0)
+    blocked = first(filter_model(1.0), graph(), Export(rank=RANK, top_k=12), 0)
     np.testing.assert_allclose(dense(kept), dense(blocked), atol=1e-4)
 
 
@@ -82,7 +111,7 @@ def test_export_twice_gives_the_same_bytes(family: str) -> None:
 
 def test_a_network_is_exported_exactly_and_people_without_history_have_no_vector() -> None:
     exact = vector_model()
-    small = export(exact, graph(), Export(), 7, 100)
+    small = first(exact, graph(), Export())
     users = np.arange(exact.n_users)
     lists, _ = top_k(small, histories(graph()), 10)
     assert small.user_vectors is not None
@@ -93,7 +122,7 @@ def test_a_network_is_exported_exactly_and_people_without_history_have_no_vector
 @pytest.mark.parametrize("kind", ["linear", "neighbours", "ridge"])
 def test_every_kind_of_filter_is_exported_with_the_lists_that_it_has(kind: str) -> None:
     exact = fit_filter(Filter.model_validate({"kind": kind, "neighbours": 20, "l2": 10.0}), graph())
-    small = export(exact, graph(), Export(rank=N_ITEMS, top_k=0), 7, 100)
+    small = first(exact, graph(), Export(rank=N_ITEMS, top_k=0))
     lists, _ = top_k(small, histories(graph()), 5)
     expected = top_lists(exact, np.arange(exact.n_users), 5, graph(), memory_mb=100)
     assert (lists == expected).mean() > 0.98
@@ -101,7 +130,7 @@ def test_every_kind_of_filter_is_exported_with_the_lists_that_it_has(kind: str) 
 
 def test_a_sparse_filter_is_exported_exactly_and_without_vectors() -> None:
     exact = fit_filter(Filter(kind="neighbours", neighbours=20), graph())
-    small = export(exact, graph(), Export(), 7, 100)
+    small = first(exact, graph(), Export())
     assert small.item_vectors is None
     np.testing.assert_allclose(dense(small), exact.rows(np.arange(N_ITEMS)), atol=1e-6)
 
@@ -111,7 +140,7 @@ def test_weights_of_a_history_count_as_they_do_in_the_exact_filter() -> None:
     users, items = np.nonzero(rng.random((20, 30)) < 0.3)
     weighted = from_edges(users, items, 20, 30, weight=rng.random(len(users)).astype(np.float32) + 0.1)
     exact = fit_filter(Filter(kind="ridge", l2=1.0), weighted)
-    small = export(exact, weighted, Export(rank=30, top_k=0), 7, 100)
+    small = first(exact, weighted, Export(rank=30, top_k=0))
     scores = small.scores(histories(weighted))
     seen = weighted.binary.toarray() > 0
     np.testing.assert_allclose(scores[~seen], exact.scores(np.arange(20)).numpy()[~seen], atol=1e-3)
@@ -128,5 +157,5 @@ def test_a_model_of_neither_family_is_refused() -> None:
 
 def test_a_filter_of_zeros_still_serves() -> None:
     exact = PlantedFilter(graph(), np.zeros_like(low_rank()))
-    small = export(exact, graph(), Export(rank=4, top_k=3), 7, 100)
+    small = first(exact, graph(), Export(rank=4, top_k=3))
     assert (top_k(small, histories(graph()), 5)[0] >= 0).all()

@@ -118,13 +118,22 @@ def test_one_column_always_stays() -> None:
 def test_the_sparse_table_loses_its_smallest_entries_and_nothing_else() -> None:
     model, _ = served("filter")
     assert model.sparse is not None
+    model = replace(model, popularity=np.ones(N_ITEMS, np.float32))
     small = prune_sparse.compress(model, Knobs(sparsity=0.5)).sparse
+    assert model.sparse is not None
     assert small is not None
     before, after = np.abs(model.sparse.values()), np.abs(small.values())
     assert len(after) == pytest.approx(len(before) / 2, abs=1)
     np.testing.assert_allclose(np.sort(after), np.sort(before)[-len(after) :])
     assert small.indptr[-1] == len(after)
     assert len(small.indptr) == N_ITEMS + 1
+
+
+def test_entries_of_popular_items_outlive_larger_ones_of_rare_items() -> None:
+    table = SparseTable(np.array([0, 1, 2]), np.array([1, 0], np.uint16), np.array([1.0, 2.0], np.float32), 2)
+    small = prune_sparse.compress(ServingModel(np.array([100.0, 1.0], np.float32), sparse=table), Knobs(sparsity=0.5))
+    assert small.sparse is not None
+    assert small.sparse.values().tolist() == [1.0]
 
 
 def test_sparsity_zero_is_no_change() -> None:
@@ -143,12 +152,13 @@ def test_popularity_keeps_its_order_in_fewer_bytes_or_stays() -> None:
 
 def test_recipes_are_every_sparsity_with_every_precision_and_have_names() -> None:
     names = [recipe.name for recipe in recipes(Compress(sparsity=(0.5, 0.0), precision=("int8", "float16")))]
-    assert names == ["int8", "float16", "L2 50% + int8", "L2 50% + float16"]
+    assert recipes(Compress(), ["vectors", "entries"])[-1].name == "entries, L2 50%, int8"
+    assert names == ["int8", "float16", "L2 50%, int8", "L2 50%, float16"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_recipe_applies_its_methods_one_after_the_other(family: str) -> None:
     model, people = model_of(family)
-    small = Recipe(ALL).apply(model)
+    small = Recipe(ALL).apply({"exact": model})
     by_hand = int8.compress(prune_sparse.compress(prune_columns.compress(model, ALL), ALL), ALL)
     assert np.array_equal(small.scores(people), by_hand.scores(people))

@@ -1,0 +1,63 @@
+"""The entries of an item filter that its low rank misses most, found in one pass over its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from recsmith.compress.filter_rows import FilterRows
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """Shapes: row, column (E,) int32, value, worth (E,) float32."""
+
+    row: np.ndarray
+    column: np.ndarray
+    value: np.ndarray
+    worth: np.ndarray
+
+    def best(self, count: int) -> _Entries:
+        """The ``count`` entries of the greatest worth, in their order; of equals the earlier."""
+        if len(self.worth) <= count:
+            return self
+        border = np.partition(self.worth, -count)[-count]
+        kept = self.worth > border
+        equal = np.flatnonzero(self.worth == border)[: count - int(kept.sum())]
+        kept[equal] = True
+        return self.take(np.flatnonzero(kept))
+
+    def take(self, places: np.ndarray) -> _Entries:
+        return _Entries(self.row[places], self.column[places], self.value[places], self.worth[places])
+
+    def and_(self, other: _Entries) -> _Entries:
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("row", "column", "value", "worth"))
+        return _Entries(*(np.concatenate(pair) for pair in pairs))
+
+
+def largest(
+    matrix: FilterRows, left: np.ndarray, right: np.ndarray, weight: np.ndarray, count: int
+) -> sparse.csr_matrix:
+    """The ``count`` entries of ``P - W V^T`` with the greatest ``weight[row] * |value|``.
+
+    The diagonal is left out: it adds to the score of an item of the history, and these are never recommended.
+    Shapes: left W, right V (I, r), weight (I,) -> (I, I) sparse.
+    """
+    found = _Entries(*(np.zeros(0, dtype) for dtype in (np.int32, np.int32, np.float32, np.float32)))
+    for items, rows in matrix.blocks():
+        rest = rows - left[items] @ right.T
+        rest[np.arange(len(items)), items] = 0
+        border = found.worth.min(initial=np.inf) if len(found.worth) >= count else 0.0
+        found = found.and_(_above(items, rest, weight[items], border).best(count)).best(count)
+    shape = (matrix.n_items, matrix.n_items)
+    return sparse.csr_matrix((found.value, (found.row, found.column)), shape=shape)
+
+
+def _above(items: np.ndarray, rest: np.ndarray, weight: np.ndarray, border: float) -> _Entries:
+    """Entries of a block that are worth more than ``border``. Shapes: items, weight (B,), rest (B, I)."""
+    worth = np.abs(rest) * weight[:, None]
+    place = np.flatnonzero(worth > border)
+    row, column = np.divmod(place, rest.shape[1])
+    return _Entries(items[row].astype(np.int32), column.astype(np.int32), rest.ravel()[place], worth.ravel()[place])
