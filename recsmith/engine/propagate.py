@@ -110,21 +110,20 @@ class _Take(torch.autograd.Function):
 
 
 class SquaredLength(torch.autograd.Function):
-    """``sum_r c_r |x_r|^2`` in two passes over the table.
+    """``sum_r c_r |x_r|^2`` without a copy of the rows that are counted.
 
     Shapes: table (n, D), counts (n,) -> ().
     """
 
     @staticmethod
     def forward(ctx: Any, table: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        counts = counts.to(table.dtype)
-        ctx.save_for_backward(table, counts)
-        return torch.linalg.vecdot(table, table) @ counts
+        weighted = table * counts.to(table.dtype)[:, None]
+        ctx.save_for_backward(weighted)
+        return torch.dot(weighted.view(-1), table.reshape(-1))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-        table, counts = ctx.saved_tensors
-        return table * (2 * grads[0] * counts)[:, None], None
+        return ctx.saved_tensors[0] * (2 * grads[0]), None
 
 
 def product(matrix: sparse.csr_matrix, device: torch.device | str = "cpu") -> Product:
