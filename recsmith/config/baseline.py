@@ -11,7 +11,7 @@ class ItemKnn(Section):
     """Cosine neighbours of items."""
 
     neighbours: tuple[int, ...] = (20, 100, 400)
-    shrink: tuple[float, ...] = (0.0, 20.0, 100.0)
+    shrink: tuple[float, ...] = (0.0, 20.0, 50.0)
 
 
 class Ease(Section):

@@ -39,6 +39,7 @@ START_SECONDS = 20
 """How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
+LOOPBACK = Path(__file__).with_name("loopback.cjs")
 LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""
 
@@ -111,10 +112,11 @@ def _is_left(process: psutil.Process, home: Path) -> bool:
 def at_home(home: Path) -> Iterator[None]:
     """Make NNI and all that it starts keep its files in ``home`` and off the console."""
     nni.silence_stdout()
-    before = {name: os.environ.get(name) for name in ("HOME", "PYTHONUSERBASE")}
+    before = {name: os.environ.get(name) for name in ("HOME", "PYTHONUSERBASE", "NODE_OPTIONS")}
     # Packages that live in the user's own folder are found by HOME unless this names them.
     os.environ.setdefault("PYTHONUSERBASE", str(Path.home() / ".local"))
     os.environ["HOME"] = str(home)
+    os.environ["NODE_OPTIONS"] = f'{before["NODE_OPTIONS"] or ""} --require "{LOOPBACK}"'.strip()
     listing, launcher.Experiments = launcher.Experiments, functools.partial(Experiments, str(home / "nni-experiments"))
     check = launcher._check_rest_server
     launcher._check_rest_server = functools.partial(check, retry=START_SECONDS)

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import nni_node
 import psutil
 import pytest
 from searches import eventually, task, tastes
@@ -21,6 +22,7 @@ from recsmith.search import choose, nni_service
 from recsmith.search.plain import search as plain_search
 
 HERE = Path(__file__).resolve().parent
+NODE = Path(nni_node.__file__).with_name("node")
 ROOT = HERE.parents[1]
 
 
@@ -190,3 +192,12 @@ def test_trials_in_parallel_are_all_accounted_for(data: Path, tmp_path: Path) ->
     assert (tmp_path / "out/trials.csv").read_text().count("\n") == 6
     # Random does not look at results: its proposals are the same however many run at a time.
     assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, tuner="Random")
+
+
+def test_nni_s_service_listens_on_loopback_only(tmp_path: Path) -> None:
+    program = (
+        "const s = require('http').createServer().listen(0, () => { console.log(s.address().address); s.close() })"
+    )
+    with nni_service.at_home(tmp_path):
+        said = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "127.0.0.1"
