@@ -21,7 +21,8 @@ from stages._stage import DATA, Context, stage
 def run(context: Context) -> None:
     """Tune every baseline on valid; write ``records.json`` and ``trials.csv``."""
     params, metric = context.section("baseline", Baseline), context.section("search", Search).metric
-    cutoffs = cutoffs_with(metric, context.section("evaluate", Evaluate).cutoffs)
+    measured = context.section("evaluate", Evaluate)
+    cutoffs = cutoffs_with(metric, measured.cutoffs)
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     settings = FitSettings(
@@ -43,7 +44,17 @@ def run(context: Context) -> None:
             context.say(f"     lightgcn {epoch_line(row)}")
         context.track.log(row)
 
-    records = tune(params, graph, valid, settings, cutoffs, on_record=on_record, on_epoch=on_epoch, known=journal.known)
+    records = tune(
+        params,
+        graph,
+        valid,
+        settings,
+        cutoffs,
+        on_record=on_record,
+        on_epoch=on_epoch,
+        known=journal.known,
+        negatives=measured.negatives,
+    )
     write_records(context.out / "records.json", records)
     write_trials(context.out / "trials.csv", records)
     context.say(summary(records, metric))

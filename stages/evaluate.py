@@ -73,7 +73,9 @@ def _winners(context: Context, contest: Contest, bundle: BundleAnswers) -> list[
     candidate = load_model(DATA / "train/candidate", contest.fit, _fitting(context))
     family, text = final.architecture.family, describe(final.architecture)
     full = contest.exact(
-        Entry("full", family, text, read_json(DATA / "train/metrics.json")), final.model, candidate.model
+        Entry("full", family, text, read_json(DATA / "train/metrics.json")),
+        final.model,
+        contest.threshold(candidate.model),
     )
     choice = read_json(DATA / "compress/choice.json")
     threshold = (full.link or {})["threshold"]
@@ -86,10 +88,12 @@ def _baselines(context: Context, contest: Contest) -> list[Entry]:
     for record in one_each(read_records(DATA / "baseline/records.json")):
         entry = baseline_entry(record)
         if entry.note is None:
-            start = time.perf_counter()
-            earlier, later = (refit(record, graph, _fitting(context)) for graph in (contest.fit, contest.refit))
+            start, threshold = time.perf_counter(), record.threshold
+            if threshold is None:
+                threshold = contest.threshold(refit(record, contest.fit, _fitting(context)))
+            model = refit(record, contest.refit, _fitting(context))
             context.timing(f"fit_seconds_{record.name}", time.perf_counter() - start)
-            entry = contest.exact(entry, later, earlier)
+            entry = contest.exact(entry, model, threshold)
         context.say(f"{entry.name}: {entry.note or entry.architecture}")
         entries.append(entry)
     return entries

@@ -16,6 +16,8 @@ from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, OnEpoch
 from recsmith.engine.fit import fit as fit_architecture
 from recsmith.errors import SizedOut, UserError
+from recsmith.evaluation.links import sample_pairs, threshold_on
+from recsmith.evaluation.pair_scores import model_pair_scores
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.contract import Model
@@ -41,6 +43,7 @@ class _Task:
     settings: FitSettings
     cutoffs: tuple[int, ...]
     on_epoch: OnEpoch | None
+    negatives: int
 
     def key(self, candidate: Candidate) -> str:
         return record_key(candidate.name, candidate.architecture, candidate.knobs, self._budget)
@@ -52,7 +55,13 @@ class _Task:
             pairs.update(np.ascontiguousarray(array).tobytes())
         shared = {name: getattr(self.settings, name) for name in ("metric", "seed", "device", "threads", "memory_mb")}
         cutoffs = " ".join(map(str, self.cutoffs))
-        return {**shared, "graph": self.graph.hash, "valid": pairs.hexdigest(), "cutoffs": cutoffs}
+        drawn = {"cutoffs": cutoffs, "negatives": self.negatives}
+        return {**shared, "graph": self.graph.hash, "valid": pairs.hexdigest(), **drawn}
+
+    def threshold(self, model: Model) -> float | None:
+        """Where the model's scores separate valid pairs from sampled non-pairs best."""
+        pairs = sample_pairs(self.valid, self.graph, self.negatives, self.settings.seed)
+        return threshold_on(model_pair_scores(model, self.settings.memory_mb), pairs)
 
 
 def tune(
@@ -65,13 +74,15 @@ def tune(
     on_record: Callable[[Record], None] | None = None,
     on_epoch: OnEpoch | None = None,
     known: Callable[[str], Record | None] | None = None,
+    negatives: int = 1,
 ) -> list[Record]:
     """Try every candidate of every baseline; the best of each on ``settings.metric`` is flagged as chosen.
 
     ``on_record`` hears of each record when it is finished, ``on_epoch`` of each epoch of what learns in epochs;
-    ``known`` may answer for a key that was finished before.
+    ``known`` may answer for a key that was finished before; ``negatives`` are drawn for each valid pair where a record
+    keeps its threshold.
     """
-    task, records = _Task(graph, valid, settings, cutoffs_with(settings.metric, cutoffs), on_epoch), []
+    task, records = _Task(graph, valid, settings, cutoffs_with(settings.metric, cutoffs), on_epoch, negatives), []
     for candidate in (candidate for grid in GRIDS for candidate in grid(params)):
         records.append((known(task.key(candidate)) if known else None) or _tried(candidate, task))
         if on_record:
@@ -96,11 +107,13 @@ def _tried(candidate: Candidate, task: _Task) -> Record:
     try:
         model, epochs = _fitted(candidate, task.graph, task.settings, task.valid, task.on_epoch)
         metrics = evaluate(model, task.graph, task.valid, task.cutoffs, task.settings.memory_mb)
+        # Training again only for this number would take as long as the tuning.
+        threshold = task.threshold(model) if epochs else None
     except SizedOut as error:
         return record.model_copy(update={"status": "sized_out", "error": str(error)})
     except UserError as error:
         return record.model_copy(update={"status": "failed", "error": str(error)})
-    return record.model_copy(update={"metrics": metrics, "epochs": epochs})
+    return record.model_copy(update={"metrics": metrics, "epochs": epochs, "threshold": threshold})
 
 
 def _fitted(

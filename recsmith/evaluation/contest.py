@@ -11,9 +11,10 @@ import numpy as np
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.engine.ranking import top_lists
-from recsmith.evaluation.answers import BundleAnswers, model_pair_scores
+from recsmith.evaluation.answers import BundleAnswers
 from recsmith.evaluation.judge import Entry
 from recsmith.evaluation.links import Pairs, PairScores, link_metrics, sample_pairs, threshold_on
+from recsmith.evaluation.pair_scores import model_pair_scores
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.contract import Model
@@ -42,9 +43,8 @@ class Contest:
         self.test_pairs = sample_pairs(self.relevant, self.refit, self.settings.negatives, self.seed)
         self.valid_pairs = sample_pairs(self.valid, self.fit, self.settings.negatives, self.seed)
 
-    def exact(self, entry: Entry, model: Model, earlier: Model) -> Entry:
-        """``entry`` with the answers of ``model``; ``earlier`` is the same model fitted on ``fit``."""
-        threshold = self.threshold(earlier)
+    def exact(self, entry: Entry, model: Model, threshold: float | None) -> Entry:
+        """``entry`` with the answers of ``model``."""
         lists = self._timed(entry.name, lambda k: self._ranked(model, k))
         return self._answered(entry, lists, model_pair_scores(model, self.memory_mb), threshold)
 
@@ -54,7 +54,7 @@ class Contest:
         return self._answered(entry, lists, bundle.pair_scores(), threshold)
 
     def threshold(self, earlier: Model) -> float | None:
-        """Where a model's scores separate valid pairs from non-pairs best."""
+        """Where the scores of a model that was fitted on ``fit`` separate valid pairs from non-pairs best."""
         return threshold_on(model_pair_scores(earlier, self.memory_mb), self.valid_pairs)
 
     def _ranked(self, model: Model, k: int) -> np.ndarray:

@@ -32,6 +32,8 @@ class Record(Section):
     """Valid metrics by name (``ndcg@20``); empty unless done."""
     epochs: int = 0
     """The best epoch; 0 where nothing is trained in epochs."""
+    threshold: float | None = None
+    """The score that tells valid pairs from sampled non-pairs best, where the model is too costly to make again."""
     error: str | None = None
     chosen: bool = False
     """The best of its name on the metric searched for."""

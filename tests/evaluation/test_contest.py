@@ -12,10 +12,10 @@ import torch
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.engine.evaluate import evaluate
-from recsmith.evaluation.answers import model_pair_scores
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
 from recsmith.evaluation.judge import Entry, Verdict, headline_cutoff, headline_metrics, judge
 from recsmith.evaluation.oracle import oracle
+from recsmith.evaluation.pair_scores import model_pair_scores
 from recsmith.evaluation.write import Ids, write_results
 from recsmith.files import file_hash
 from recsmith.graph.graph import Graph, from_edges
@@ -60,7 +60,10 @@ def entered(task: Contest) -> list[Entry]:
     names = ("full", "bundle", "popularity")
     models = [Matrix(random.random((USERS, ITEMS))) for _ in names]
     models[1] = models[0]
-    entries = [task.exact(Entry(n, "filter", n, {"ndcg@5": 0.1}), m, m) for n, m in zip(names, models, strict=True)]
+    entries = [
+        task.exact(Entry(name, "filter", name, {"ndcg@5": 0.1}), model, task.threshold(model))
+        for name, model in zip(names, models, strict=True)
+    ]
     return [*entries, Entry("ease", "filter", "ease", {}, note="too large")]
 
 
