@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -65,6 +66,15 @@ def test_every_stage_writes_its_two_side_files_and_nothing_but_the_report_reads_
     assert {f"data/{stage}/run.json", f"data/{stage}/timing.json"} <= set(outs(stage))
     side = [dep for dep in PIPELINE[stage]["deps"] if Path(dep).name in ("run.json", "timing.json")]
     assert all(stage == "report" and dep.endswith("timing.json") for dep in side)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_cover_every_file_that_a_stage_names(stage: str) -> None:
+    source = (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
+    named = [f"data/{path}" for path in re.findall(r'DATA / "([^"{}]+)"', source)]
+    covered = [*PIPELINE[stage]["deps"], *outs(stage)]
+    missing = [path for path in named if not any(path == dep or path.startswith(f"{dep}/") for dep in covered)]
+    assert [path for path in missing if path.count("/") > 1] == []
 
 
 def test_only_evaluate_opens_the_sealed_test() -> None:
