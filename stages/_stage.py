@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,8 +173,6 @@ def limited_threads(threads: int) -> Iterator[None]:
 @contextmanager
 def _memory() -> Iterator[Callable[[], int]]:
     """Yield a function that answers the peak resident bytes of this process and its children, sampled."""
-    import threading
-
     process, stop, peak = psutil.Process(), threading.Event(), [0]
 
     def sample() -> None:
