@@ -79,10 +79,10 @@ deps: $(INSTALLED) ## write the code dependencies of each stage into dvc.yaml
 bench: $(INSTALLED) ## measure the line: time of both runs, peak memory
 	@python -m benchmarks.line
 
-review: $(INSTALLED) ## what would be committed: status, changed parameters and metrics
+review: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
 	@git status --short
-	@dvc params diff --targets params.yaml
-	@dvc metrics diff
+	@dvc params diff
+	@dvc status
 
 clean: ## remove results and work in progress (keeps .venv and the DVC cache)
 	rm -rf data/*/ .work dvc_plots .pytest_cache .ruff_cache .hypothesis build
