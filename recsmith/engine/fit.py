@@ -186,7 +186,9 @@ def scores(vectors: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Ten
     groups, n = batch.negatives.shape
     users, items, negatives = vectors.view(3, groups, n, -1)
     positive = (users * items).sum(-1).view(-1)
-    negative = (users @ negatives.transpose(1, 2)).masked_fill(batch.own, -torch.inf).view(-1, n)
+    # One product a pair is quicker multiplied out than as thousands of products of matrices of one row.
+    every = (users * negatives).sum(-1, keepdim=True) if n == 1 else users @ negatives.transpose(1, 2)
+    negative = every.masked_fill(batch.own, -torch.inf).view(-1, n)
     return positive[: batch.size], negative[: batch.size]
 
 
