@@ -40,5 +40,4 @@ def test_every_network_beats_popularity_by_a_fifth(operator: str, movielens: tup
     fitted = fit(architecture, graph, SETTINGS, valid)
     popular = popularity.fit(Candidate("popularity"), graph, SETTINGS)
     ours, theirs = (evaluate(model, graph, valid, [20], 500)["ndcg@20"] for model in (fitted.model, popular))
-    print(operator, ours, theirs)
     assert ours > 1.2 * theirs
