@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
+ORDER = ("full", "bundle", "popularity", "item_knn", "ease", "als", "lightgcn")
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,20 @@ class Inputs:
 
     @property
     def models(self) -> dict[str, Row]:
-        """The models that answered, by name."""
-        return {name: model for name, model in self.metrics["models"].items() if model.get("test")}
+        """The models that answered, by name, the winner first."""
+        return {name: model for name, model in self.entered.items() if model.get("test")}
+
+    @property
+    def entered(self) -> dict[str, Row]:
+        """All models in the order of ``ORDER``; others after them."""
+        found = self.metrics["models"]
+        names = [name for name in ORDER if name in found]
+        return {name: found[name] for name in [*names, *sorted(set(found) - set(names))]}
 
     @property
     def left_out(self) -> dict[str, str]:
         """Models without an answer, and why."""
-        missing = {name: model for name, model in self.metrics["models"].items() if not model.get("test")}
+        missing = {name: model for name, model in self.entered.items() if not model.get("test")}
         return {name: model.get("note") or "no result" for name, model in missing.items()}
 
     @property
@@ -89,3 +97,9 @@ class Inputs:
         """The baseline with the highest headline metric on the test; None without baselines."""
         baselines = [name for name in self.models if name not in ("full", "bundle")]
         return max(baselines, key=lambda name: self.models[name]["test"][self.headline], default=None)
+
+    @property
+    def twin(self) -> str | None:
+        """The baseline that won the search itself; None where a trial won."""
+        source = self.best.get("source", "search")
+        return None if source == "search" else str(source)

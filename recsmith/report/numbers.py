@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 NONE = "–"
 SPACE = "\u00a0"
 """Between a number and its unit, so that they stay on one line."""
@@ -61,6 +63,18 @@ def p_value(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def day(timestamp: int) -> str:
+    """The day of a moment in UTC seconds."""
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d}"
+
+
+def plain(value: object) -> str:
+    """Any plain value: whole numbers with thousands set apart, others to four digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    return count(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def _digits(value: float) -> int:

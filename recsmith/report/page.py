@@ -72,6 +72,8 @@ def tiles(inputs: Inputs) -> list[dict[str, str]]:
 def _relative(inputs: Inputs, rival: str) -> str:
     base = inputs.models[rival]["test"][inputs.headline]
     difference = inputs.models["full"]["test"][inputs.headline] - base
+    if difference == 0:
+        return "even"
     return numbers.signed_percent(difference / base) if base else numbers.signed(difference)
 
 

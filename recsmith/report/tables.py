@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from recsmith.report import labels
 from recsmith.report import numbers as n
 from recsmith.report.inputs import Inputs
+from recsmith.tables.columns import SPLITS
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def trials(inputs: Inputs, most: int = 8) -> Table:
         [str(row["trial"]), labels.family(str(row["family"])), str(row["label"]), n.score(row["value"])] for row in done
     ]
     return Table(
-        ["trial", "family", "architecture", f"{labels.metric(inputs.metric)} on validation"], rows, (0,) if rows else ()
+        ["trial", "family", "architecture", f"{labels.metric(inputs.metric)} on validation"],
+        rows,
+        (0,) if rows and not inputs.twin else (),
     )
 
 
@@ -109,7 +113,7 @@ def baselines(inputs: Inputs) -> Table:
             n.score(model["valid"].get(inputs.metric)),
             n.score(model["test"].get(inputs.headline)) if model.get("test") else str(model.get("note") or "no result"),
         ]
-        for name, model in inputs.metrics["models"].items()
+        for name, model in inputs.entered.items()
         if name not in ("full", "bundle")
     ]
     metric = labels.metric(inputs.metric)
@@ -121,7 +125,7 @@ def baselines(inputs: Inputs) -> Table:
 def checks(inputs: Inputs) -> Table:
     """What the data checks found, failures first."""
     found = sorted(inputs.checks.get("checks", {}).items(), key=lambda item: bool(item[1].get("success")))
-    rows = [[_mark(check), name.replace("_", " "), _finding(check)] for name, check in found]
+    rows = [[_mark(check), name.replace("_", " "), _finding(name, check)] for name, check in found]
     return Table(["", "check", "found"], rows)
 
 
@@ -129,10 +133,12 @@ def _mark(check: dict[str, Any]) -> str:
     return "passed" if check.get("success") else str(check.get("severity", "failed"))
 
 
-def _finding(check: dict[str, Any]) -> str:
+def _finding(name: str, check: dict[str, Any]) -> str:
+    if name == "timestamp_range" and check.get("success"):
+        return re.sub(r"\d{5,}", lambda found: n.day(int(found.group())), str(check.get("observed") or ""))
     if check.get("error"):
         return str(check["error"])
-    observed = str(check.get("observed") or "")
+    observed = n.plain(check.get("observed"))
     counted = f"{n.count(check.get('unexpected'))} of {n.count(check.get('total'))}"
     return observed if check.get("success") else f"{counted} {observed}".strip()
 
@@ -148,7 +154,7 @@ def splits(inputs: Inputs) -> Table:
     cold = inputs.audit.get("cold", {})
     rows = [
         [name, *(n.count(size.get(key)) for key in ("rows", "users", "items")), *_cold(cold.get(name))]
-        for name, size in inputs.audit.get("splits", {}).items()
+        for name, size in sorted(inputs.audit.get("splits", {}).items(), key=lambda item: SPLITS.index(item[0]))
     ]
     return Table(["split", "interactions", "users", "items", "new users", "new items"], rows)
 
@@ -194,7 +200,7 @@ def cost(inputs: Inputs) -> Table:
 def _plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return n.plain(value)
 
 
 def _last_line(error: object) -> str:

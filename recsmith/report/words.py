@@ -20,12 +20,33 @@ def against(inputs: Inputs) -> str:
     rival = inputs.strongest
     if rival is None:
         return "No baseline could be measured, so there is nothing to compare it with."
-    name, metric = labels.model(rival), labels.metric(inputs.headline)
+    name = labels.model(rival)
     paired = inputs.metrics["paired"]["full"][rival][inputs.headline]
     low, high = paired["interval"]
     if paired["difference"] == low == high == 0:
-        return f"On every user of the test it does exactly as well as {name}, the strongest baseline by {metric}."
+        return _even(inputs, rival)
     return f"{_verdict(low, high)} {name}, the strongest baseline on the test: {_amount(inputs, rival, paired)}."
+
+
+def _even(inputs: Inputs, rival: str) -> str:
+    reached = f"{labels.metric(inputs.headline)} {score(inputs.models['full']['test'][inputs.headline])}"
+    if inputs.twin == rival:
+        return (
+            f"The search found nothing better on validation data than {labels.model(rival)} as it was tuned, so that "
+            f"baseline itself stands, the strongest on the test too: {reached}."
+        )
+    return f"It does exactly as well as {labels.model(rival)}, the strongest baseline on the test: {reached}."
+
+
+def won(inputs: Inputs) -> str:
+    """What the search ended with."""
+    name, metric = labels.architecture(inputs.best.get("architecture", {})), labels.metric(inputs.metric)
+    if inputs.twin:
+        return (
+            f"No trial was better by {metric} on validation data than the baseline {labels.model(inputs.twin)}, "
+            f"so the winner is {name}, as that baseline was tuned."
+        )
+    return f"The winner is {name}, chosen by {metric} on validation data."
 
 
 def _verdict(low: float, high: float) -> str:

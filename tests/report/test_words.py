@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conftest import BASES, GNN, make_inputs
 
@@ -21,11 +23,19 @@ def duel(difference: float, low: float, high: float) -> Inputs:
         ((0.01, 0.002, 0.018), "It beats EASE"),
         ((0.01, -0.002, 0.022), "It cannot be told apart from EASE"),
         ((-0.01, -0.018, -0.002), "It falls short of EASE"),
-        ((0.0, 0.0, 0.0), "On every user of the test it does exactly as well as EASE"),
+        ((0.0, 0.0, 0.0), "It does exactly as well as EASE"),
     ],
 )
 def test_the_verdict_follows_the_interval(paired: tuple[float, float, float], start: str) -> None:
     assert words.against(duel(*paired)).startswith(start)
+
+
+def test_a_baseline_that_won_the_search_is_called_by_its_name() -> None:
+    inputs = duel(0.0, 0.0, 0.0)
+    twin = replace(inputs, best={**inputs.best, "source": "ease"})
+    assert words.against(twin).startswith("The search found nothing better on validation data than EASE")
+    assert "No trial was better" in words.won(twin)
+    assert "No trial was better" not in words.won(inputs)
 
 
 def test_the_strongest_baseline_is_the_one_that_is_hardest_to_beat() -> None:

@@ -115,11 +115,14 @@ def links(inputs: Inputs) -> Spec | None:
 
 def by_activity(inputs: Inputs, metric: str) -> Spec | None:
     """The headline metric by how much each user had done before; None with fewer than two slices."""
-    shown = [name for name in ("full", inputs.strongest, "popularity") if name in inputs.models]
+    rival = None if inputs.strongest == inputs.twin else inputs.strongest
+    shown = [name for name in ("full", rival, "popularity") if name in inputs.models]
     slices = list(dict.fromkeys(str(row["slice"]) for row in inputs.slices))
     if len(slices) < 2:
         return None
-    palette = dict(zip(map(labels.model, dict.fromkeys(shown)), (WINNER, WARN, PLAIN), strict=False))
+    palette = dict(
+        zip(map(labels.model, dict.fromkeys(shown)), (WINNER, WARN, PLAIN) if rival else (WINNER, PLAIN), strict=False)
+    )
     rows: Rows = [
         {
             "slice": row["slice"],
