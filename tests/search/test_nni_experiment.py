@@ -166,7 +166,7 @@ def test_killed_trials_and_a_killed_service_cost_nothing_but_time(data: Path, tm
         said, errors = driver.communicate(timeout=400)
     assert driver.returncode == 0, said + errors
     assert "NNI's service is started again" in said
-    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values)
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values), said
     assert processes_of(work) == []
 
 
@@ -191,7 +191,7 @@ def test_trials_in_parallel_are_all_accounted_for(data: Path, tmp_path: Path) ->
     assert driver.returncode == 0, said + errors
     assert (tmp_path / "out/trials.csv").read_text().count("\n") == 6
     # Random does not look at results: its proposals are the same however many run at a time.
-    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, tuner="Random")
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, tuner="Random"), said
 
 
 def test_nni_s_service_listens_on_loopback_only(tmp_path: Path) -> None:
