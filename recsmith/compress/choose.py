@@ -13,6 +13,9 @@ from recsmith.errors import UserError
 from recsmith.graph.relevant import Relevant
 from recsmith.serving.model import Batch, ServingModel, top_k
 
+LEVEL = "Level"
+"""NNI's name for magnitude pruning."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -27,6 +30,8 @@ class Row:
     metrics: dict[str, float]
     retained: float
     """Share of the exact model's metric."""
+    pruner: str = ""
+    """Which one chose what goes; empty where nothing was pruned."""
 
     @property
     def name(self) -> str:
@@ -64,9 +69,17 @@ def measure(
     for recipe, export in [*((one, True) for one in plain), *((one, False) for one in recipes(params, exported))]:
         model = recipe.apply(exported)
         metrics, size = judge.metrics(model), model.model_bytes
-        rows.append(Row(recipe, export, size, reference / size, metrics, judge.retained(metrics)))
+        rows.append(
+            Row(recipe, export, size, reference / size, metrics, judge.retained(metrics), _pruner(recipe, exported))
+        )
         say(_line(rows[-1], judge.metric))
     return rows
+
+
+def _pruner(recipe: Recipe, exported: Mapping[str, ServingModel]) -> str:
+    if not recipe.knobs.sparsity:
+        return ""
+    return recipe.knobs.pruner if exported[recipe.form].sparse is None else LEVEL
 
 
 def choose(rows: list[Row], min_retained: float) -> Row:

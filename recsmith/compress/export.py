@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,9 +18,9 @@ from recsmith.model.contract import FilterModel, Model, VectorModel
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table, index_type
 
-EXACT, VECTORS, ENTRIES = "exact", "vectors", "entries"
-NUMBERS = 8 / 6
-"""Entries of ``S`` (4 bytes, and 2 for the column) for the bytes of one column of both V and W."""
+EXACT, BOTH, VECTORS, ENTRIES = "exact", "both", "low rank", "sparse"
+ENTRIES_A_COLUMN = 8 / 6
+"""Entries of ``S`` (4 bytes, and 2 for the place) for the bytes of one number in both V and W."""
 
 
 @runtime_checkable
@@ -37,12 +38,24 @@ class SparseFilter(Protocol):
         ...
 
 
-def forms(params: Export) -> dict[str, Export]:
-    """Splits of about the same bytes between vectors and entries: which one loses less differs by filter and data."""
-    if params.top_k == 0 or params.rank < 4:
-        return {VECTORS: params}
-    rank = params.rank // 4
-    return {VECTORS: params, ENTRIES: Export(rank=rank, top_k=params.top_k + int((params.rank - rank) * NUMBERS))}
+@dataclass(frozen=True)
+class Split:
+    """How many vector columns, and how many sparse entries a row on average."""
+
+    rank: int
+    top_k: int
+
+
+def forms(params: Export) -> dict[str, Split]:
+    """What the parameters ask for, its vectors alone, and all of its bytes in entries.
+
+    Which of them loses least for its bytes differs by filter and data, so that all are measured.
+    """
+    vectors = {VECTORS: Split(params.rank, 0)}
+    if params.top_k == 0:
+        return vectors
+    entries = params.top_k + int(params.rank * ENTRIES_A_COLUMN)
+    return {BOTH: Split(params.rank, params.top_k), **vectors, ENTRIES: Split(0, entries)}
 
 
 def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> dict[str, ServingModel]:
@@ -70,20 +83,23 @@ def _two_towers(model: VectorModel, graph: Graph) -> ServingModel:
     )
 
 
-def _filter(model: FilterModel, splits: dict[str, Export], seed: int, memory_mb: int) -> dict[str, ServingModel]:
-    """Low rank plus the entries of the rest that matter most; an item matters by the root of its popularity.
-
-    Columns come by falling importance, so that the first few are the best of a lower rank.
-    """
+def _filter(model: FilterModel, splits: dict[str, Split], seed: int, memory_mb: int) -> dict[str, ServingModel]:
+    """Low rank, and the entries of the rest that matter most; an item matters by the root of its popularity."""
     popularity, matrix = _counts(model.popularity), FilterRows(model, memory_mb)
     weight = np.sqrt(popularity)
-    left, right = factors(matrix, max(split.rank for split in splits.values()), weight, seed)
-    out = {}
-    for name, split in splits.items():
-        vectors = np.ascontiguousarray(left[:, : split.rank]), np.ascontiguousarray(right[:, : split.rank])
-        rest = _from_csr(largest(matrix, *vectors, weight, split.top_k * matrix.n_items)) if split.top_k else None
-        out[name] = ServingModel(popularity, Table(vectors[1]), Table(vectors[0]), sparse=rest)
-    return out
+    low = factors(matrix, max(split.rank for split in splits.values()), weight, seed)
+    return {name: _split(matrix, low, weight, split) for name, split in splits.items()}
+
+
+def _split(matrix: FilterRows, low: tuple[np.ndarray, np.ndarray], weight: np.ndarray, split: Split) -> ServingModel:
+    factors = low if split.rank else None
+    entries = largest(matrix, factors, weight, split.top_k * matrix.n_items) if split.top_k else None
+    return ServingModel(
+        popularity=_counts(matrix.model.popularity),
+        item_vectors=Table(low[1]) if split.rank else None,
+        projection=Table(low[0]) if split.rank else None,
+        sparse=None if entries is None else _from_csr(entries),
+    )
 
 
 def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:

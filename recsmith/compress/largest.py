@@ -38,16 +38,16 @@ class _Entries:
 
 
 def largest(
-    matrix: FilterRows, left: np.ndarray, right: np.ndarray, weight: np.ndarray, count: int
+    matrix: FilterRows, low: tuple[np.ndarray, np.ndarray] | None, weight: np.ndarray, count: int
 ) -> sparse.csr_matrix:
-    """The ``count`` entries of ``P - W V^T`` with the greatest ``weight[row] * |value|``.
+    """The ``count`` entries of ``P - W V^T`` with the greatest ``weight[row] * |value|``; of ``P`` where low is None.
 
     The diagonal is left out: it adds to the score of an item of the history, and these are never recommended.
-    Shapes: left W, right V (I, r), weight (I,) -> (I, I) sparse.
+    Shapes: low W, V (I, r), weight (I,) -> (I, I) sparse.
     """
     found = _Entries(*(np.zeros(0, dtype) for dtype in (np.int32, np.int32, np.float32, np.float32)))
     for items, rows in matrix.blocks():
-        rest = rows - left[items] @ right.T
+        rest = rows.copy() if low is None else rows - low[0][items] @ low[1].T
         rest[np.arange(len(items)), items] = 0
         border = found.worth.min(initial=np.inf) if len(found.worth) >= count else 0.0
         found = found.and_(_above(items, rest, weight[items], border).best(count)).best(count)

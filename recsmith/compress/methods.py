@@ -33,9 +33,9 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """As in ``vectors, L2 25%, int8``."""
+        """As in ``low rank, pruned 50%, int8``."""
         form = [] if self.form == EXACT else [self.form]
-        pruned = [f"{self.knobs.pruner} {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
+        pruned = [f"pruned {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
         return ", ".join([*form, *pruned, self.knobs.precision])
 
     def apply(self, exported: Mapping[str, ServingModel]) -> ServingModel:

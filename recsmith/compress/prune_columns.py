@@ -17,7 +17,10 @@ PRUNERS = {"L1": L1NormPruner, "L2": L2NormPruner, "FPGM": FPGMPruner}
 
 
 def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
-    """``model`` without the share ``knobs.sparsity`` of its vector columns; one column always stays."""
+    """``model`` without the share ``knobs.sparsity`` of its vector columns; one column always stays.
+
+    Where a sparse table corrects what the vectors miss, they stay as they are: it was made for exactly these columns.
+    """
     kept = kept_columns(model, knobs)
     return model if kept is None else _cut(model, lambda values: np.ascontiguousarray(values[:, kept]))
 
@@ -36,7 +39,7 @@ def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
     """
     tables = (model.item_vectors, model.projection or model.user_vectors)
     rows = [table.dequantised() for table in tables if table is not None]
-    if round(knobs.sparsity * model.rank) < 1 or model.rank < 2:
+    if round(knobs.sparsity * model.rank) < 1 or model.rank < 2 or model.sparse is not None:
         return None
     kept = np.flatnonzero(_mask(np.concatenate(rows), knobs))
     return kept if len(kept) else np.array([int(np.argmax(np.abs(rows[0]).sum(axis=0)))])

@@ -46,5 +46,4 @@ def write_choice(
 
 def _knobs(row: Row) -> dict[str, Any]:
     knobs = row.recipe.knobs
-    pruner = knobs.pruner if knobs.sparsity else ""
-    return {"form": row.recipe.form, "precision": knobs.precision, "sparsity": knobs.sparsity, "pruner": pruner}
+    return {"form": row.recipe.form, "precision": knobs.precision, "sparsity": knobs.sparsity, "pruner": row.pruner}

@@ -12,7 +12,7 @@ from recsmith.config.base import Section
 class Export(Section):
     """Serving form of a filter: low rank plus sparse (``top_k`` entries a row on average).
 
-    A second form of about the same bytes, with a quarter of the rank and more entries, is tried beside it.
+    Its vectors alone, and all of its bytes in entries, are tried beside it.
     """
 
     rank: int = Field(default=128, ge=1)
@@ -33,8 +33,8 @@ class Compress(Section):
 
     export: Export = Export()
     precision: tuple[Literal["float32", "float16", "int8"], ...] = Field(default=("float16", "int8"), min_length=1)
-    sparsity: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(default=(0.0, 0.25, 0.5), min_length=1)
-    """Shares of vector columns and of sparse entries that are pruned."""
+    sparsity: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(default=(0.0, 0.5, 0.75), min_length=1)
+    """Shares of sparse entries that are pruned; of vector columns where there are no such entries."""
     pruner: Literal["L1", "L2", "FPGM"] = "L2"
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""

@@ -141,7 +141,7 @@ class ServingModel:
         else:
             out = self.item_vectors.dot(self.vectors(batch))
         if self.sparse is not None:
-            out += self.sparse.product(batch.indptr, batch.indices, batch.values)
+            out += self.sparse.product(batch.indptr, batch.indices, batch.weights)
         out[np.diff(batch.indptr) == 0] = self.popularity
         return out
 

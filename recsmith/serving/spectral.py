@@ -37,10 +37,11 @@ def times(table: SparseTable, dense: np.ndarray) -> np.ndarray:
     step = max(1, BLOCK * table.n_rows // (dense.shape[1] * max(1, len(table.data))))
     for start in range(0, table.n_rows, step):
         rows = np.arange(start, min(start + step, table.n_rows))
-        owner, column, value = table.gather(rows)
-        first = np.flatnonzero(np.diff(owner, prepend=-1))
-        if len(first):
-            out[rows[owner[first]]] = np.add.reduceat(dense[column] * value[:, None], first, axis=0)
+        length, column, value = table.gather(rows)
+        filled = np.flatnonzero(length)
+        if len(filled):
+            first = (np.cumsum(length) - length)[filled]
+            out[rows[filled]] = np.add.reduceat(dense[column] * value[:, None], first, axis=0)
     return out
 
 

@@ -113,26 +113,32 @@ class SparseTable:
         data = self.data.astype(np.float32)
         return data if self.scale is None else data * np.repeat(self.scale, np.diff(self.indptr))
 
-    def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The entries of ``rows``, one row after another.
+    def gather(self, rows: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """The entries of ``rows``, one row after another, times the weight of their row.
 
-        Shapes: rows (m,) -> (position in rows (e,) int64, column (e,), value (e,) float32).
+        Shapes: rows, weights (m,) -> length of each row (m,) int64, columns (e,), values (e,) float32.
         """
         start = self.indptr[rows].astype(np.int64)
         length = self.indptr[np.asarray(rows, np.int64) + 1].astype(np.int64) - start
-        owner = np.repeat(np.arange(len(start)), length)
-        place = np.arange(len(owner)) + np.repeat(start - (np.cumsum(length) - length), length)
+        place = np.repeat(start - (np.cumsum(length) - length), length)
+        place += np.arange(len(place))
         value = self.data[place].astype(np.float32)
-        if self.scale is not None:
-            value *= self.scale[rows][owner]
-        return owner, self.indices[place], value
+        factors = [
+            factor for factor in (weights, None if self.scale is None else self.scale[rows]) if factor is not None
+        ]
+        for factor in factors:
+            value *= np.repeat(factor, length)
+        return length, self.indices[place], value
 
-    def product(self, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Histories times this table. Shapes: CSR histories (B + 1,), (H,), (H,) -> (B, n_columns) float32."""
-        owner, column, value = self.gather(indices)
+    def product(self, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """Histories times this table; weights None for ones.
+
+        Shapes: CSR histories (B + 1,), (H,), (H,) -> (B, n_columns) float32.
+        """
+        length, column, value = self.gather(indices, weights)
         query = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        value *= weights[owner]
-        cell = query[owner] * self.n_columns + column
+        cell = np.repeat(query * self.n_columns, length)
+        cell += column
         size = (len(indptr) - 1) * self.n_columns
         return np.bincount(cell, value, minlength=size).astype(np.float32).reshape(-1, self.n_columns)
 

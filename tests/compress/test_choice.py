@@ -21,7 +21,9 @@ METRIC = "ndcg@10"
 
 
 def row(name: float, size: int, retained: float) -> Row:
-    return Row(Recipe(Knobs("int8", name)), False, size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained)
+    return Row(
+        Recipe(Knobs("int8", name)), False, size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained, "L2"
+    )
 
 
 EXPORT = Row(Recipe(Knobs()), True, 100, 1.0, {METRIC: 0.5, "recall@5": 0.1}, 1.0)
@@ -72,7 +74,13 @@ def test_the_gate_names_recipe_loss_key_and_the_way_back() -> None:
     with pytest.raises(UserError) as caught:
         check_gate(lost, Gate(retained=0.95), METRIC, 0.5)
     text = str(caught.value)
-    for part in ("L2 50%, int8", "80.00%", "a loss of 20.00%", METRIC, "params.yaml: compress.gate.retained = 0.95"):
+    for part in (
+        "pruned 50%, int8",
+        "80.00%",
+        "a loss of 20.00%",
+        METRIC,
+        "params.yaml: compress.gate.retained = 0.95",
+    ):
         assert part in text
     assert "`dvc checkout data/compress`" in text
     with pytest.raises(UserError, match=r"10\.00 times smaller .* compress\.gate\.ratio = 16 asks for more"):
@@ -90,13 +98,13 @@ def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: 
     records.write_table(tmp_path / "pareto.csv", rows, rows[2])
     records.write_choice(tmp_path / "choice.json", rows, rows[2], {METRIC: 0.5}, METRIC, 104, 26)
     table = list(csv.DictReader((tmp_path / "pareto.csv").open()))
-    assert [line["recipe"] for line in table] == ["float32, export", "L2 10%, int8", "L2 20%, int8"]
+    assert [line["recipe"] for line in table] == ["float32, export", "pruned 10%, int8", "pruned 20%, int8"]
     assert [line["chosen"] for line in table] == ["0", "0", "1"]
     assert float(table[2]["retained"]) == 0.991
     assert float(table[2][METRIC]) == rows[2].metrics[METRIC]
     choice = json.loads((tmp_path / "choice.json").read_text())
     assert choice["recipe"] == {
-        "name": "L2 20%, int8",
+        "name": "pruned 20%, int8",
         "form": "exact",
         "precision": "int8",
         "sparsity": 0.2,

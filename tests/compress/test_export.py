@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
 
-from recsmith.compress.export import ENTRIES, EXACT, VECTORS, export, forms
+from recsmith.compress.export import BOTH, ENTRIES, EXACT, VECTORS, export, forms
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.histories import histories
 from recsmith.compress.largest import largest
@@ -28,8 +28,8 @@ def dense(model: ServingModel) -> np.ndarray:
     if model.projection is not None and model.item_vectors is not None:
         out += model.projection.values @ model.item_vectors.values.T
     if model.sparse is not None:
-        owner, column, value = model.sparse.gather(np.arange(N_ITEMS))
-        out[owner, column] += value
+        length, column, value = model.sparse.gather(np.arange(N_ITEMS))
+        out[np.repeat(np.arange(N_ITEMS), length), column] += value
     return out
 
 
@@ -68,22 +68,22 @@ def test_the_best_low_rank_is_that_of_a_full_decomposition() -> None:
 def test_the_entries_that_are_kept_are_worth_most_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     exact, count = filter_model(rest=1.0), 200
     weight = np.sqrt(exact.popularity)
-    zero = np.zeros((N_ITEMS, 1), np.float32)
     worth = np.abs(exact.matrix) * weight[:, None]
     np.fill_diagonal(worth, 0)
     expected = set(np.argsort(-worth, axis=None, kind="stable")[:count].tolist())
     for block in (1024, 16):
         monkeypatch.setattr("recsmith.compress.filter_rows.BLOCK", block)
-        kept = largest(FilterRows(exact, 100), zero, zero, weight, count).tocoo()
+        kept = largest(FilterRows(exact, 100), None, weight, count).tocoo()
         assert set((kept.row.astype(int) * N_ITEMS + kept.col).tolist()) == expected
         assert np.array_equal(kept.data, exact.matrix[kept.row, kept.col])
 
 
-def test_a_filter_comes_in_two_forms_of_about_the_same_bytes_and_a_network_in_one() -> None:
+def test_a_filter_comes_in_three_forms_and_a_network_in_one() -> None:
     made = export(filter_model(1.0), graph(), Export(rank=8, top_k=12), 7, 100)
-    assert list(made) == [VECTORS, ENTRIES]
-    assert [model.rank for model in made.values()] == [8, 2]
-    assert made[ENTRIES].model_bytes == pytest.approx(made[VECTORS].model_bytes, rel=0.1)
+    assert list(made) == [BOTH, VECTORS, ENTRIES]
+    assert [model.rank for model in made.values()] == [8, 8, 0]
+    assert [model.sparse is None for model in made.values()] == [False, True, False]
+    assert made[ENTRIES].model_bytes == pytest.approx(made[BOTH].model_bytes, rel=0.1)
     assert list(export(vector_model(), graph(), Export(), 7, 100)) == [EXACT]
     assert list(forms(Export(rank=8, top_k=0))) == [VECTORS]
 

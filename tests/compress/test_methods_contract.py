@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from planted_models import ALL, N_ITEMS, served
+from planted_models import ALL, N_ITEMS, RANK, served
 
 from recsmith.compress import half, int8, prune_columns, prune_sparse
 from recsmith.compress.contract import Knobs
 from recsmith.compress.methods import METHODS, Recipe, recipes
 from recsmith.compress.popularity import narrowed
-from recsmith.config.compress import Compress
+from recsmith.config.compress import Compress, Export
 from recsmith.errors import UserError
 from recsmith.serving.model import ServingModel, top_k
 from recsmith.serving.tables import SparseTable, Table
@@ -92,7 +92,7 @@ def test_float16_that_would_overflow_is_refused() -> None:
 @pytest.mark.parametrize("family", ["gnn", "filter"])
 @pytest.mark.parametrize("pruner", ["L1", "L2", "FPGM"])
 def test_masked_and_sliced_columns_answer_alike(family: str, pruner: str) -> None:
-    model, people = served(family)
+    model, people = served(family, Export(rank=RANK, top_k=0))
     knobs = Knobs(sparsity=0.5, pruner=pruner)
     sliced, masked = prune_columns.compress(model, knobs), prune_columns.masked(model, knobs)
     assert (sliced.rank, masked.rank) == (4, 8)
@@ -100,7 +100,7 @@ def test_masked_and_sliced_columns_answer_alike(family: str, pruner: str) -> Non
 
 
 def test_the_pruner_takes_the_columns_that_matter_least_from_both_sides() -> None:
-    model, _ = served("filter")
+    model, _ = served("filter", Export(rank=RANK, top_k=0))
     assert model.item_vectors is not None
     assert model.projection is not None
     weak = np.array([1, 4])
@@ -109,6 +109,11 @@ def test_the_pruner_takes_the_columns_that_matter_least_from_both_sides() -> Non
     kept = prune_columns.kept_columns(replace(model, item_vectors=items, projection=left), Knobs(sparsity=0.25))
     assert kept is not None
     assert np.array_equal(kept, np.setdiff1d(np.arange(8), weak))
+
+
+def test_columns_stay_where_a_sparse_table_was_made_for_them() -> None:
+    model, _ = served("filter")
+    assert prune_columns.compress(model, Knobs(sparsity=0.5)) is model
 
 
 def test_one_column_always_stays() -> None:
@@ -152,8 +157,8 @@ def test_popularity_keeps_its_order_in_fewer_bytes_or_stays() -> None:
 
 def test_recipes_are_every_sparsity_with_every_precision_and_have_names() -> None:
     names = [recipe.name for recipe in recipes(Compress(sparsity=(0.5, 0.0), precision=("int8", "float16")))]
-    assert recipes(Compress(), ["vectors", "entries"])[-1].name == "entries, L2 50%, int8"
-    assert names == ["int8", "float16", "L2 50%, int8", "L2 50%, float16"]
+    assert recipes(Compress(), ["both", "sparse"])[-1].name == "sparse, pruned 75%, int8"
+    assert names == ["int8", "float16", "pruned 50%, int8", "pruned 50%, float16"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
