@@ -101,5 +101,4 @@ class Inputs:
     @property
     def twin(self) -> str | None:
         """The baseline that won the search itself; None where a trial won."""
-        source = self.best.get("source", "search")
-        return None if source == "search" else str(source)
+        return str(self.best["record"]["name"]) if self.best.get("source") == "baseline" else None

@@ -191,7 +191,8 @@ def knobs(inputs: Inputs) -> Table:
 
 def cost(inputs: Inputs) -> Table:
     """What ranking for every user of the test took, by model."""
-    taken = inputs.timing.get("evaluate", {}).get("ranking_ms", {})
+    measured = inputs.timing.get("evaluate", {}).get("ranking_ms", {})
+    taken = {name: measured[name] for name in inputs.models if name in measured}
     users = inputs.metrics["users"]
     rows = [[labels.model(name), n.milliseconds(ms), n.milliseconds(ms / users)] for name, ms in taken.items()]
     return Table(["model", f"all {n.count(users)} users", "a user"], rows)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import vl_convert
-from conftest import BASES, GNN, make_inputs
+from conftest import BASES, FILTER, GNN, make_inputs
 
 from recsmith.report import numbers
 from recsmith.report.charts.page import charts
@@ -46,6 +46,7 @@ def hopeless() -> Inputs:
     return replace(inputs, watched=[0, 0], recommended=[0, 0])
 
 
+FILTER_WON = {"architecture": FILTER, "record": {"name": "ease"}}
 CASES = {
     "a filter wins": lambda: make_inputs("filter"),
     "a network wins": lambda: make_inputs("gnn"),
@@ -53,7 +54,7 @@ CASES = {
     "no baseline is left": lambda: with_models(("full", "bundle")),
     "only new users are tested": cold_only,
     "nobody finds anything": hopeless,
-    "a baseline wins the search": lambda: make_inputs(best={"architecture": GNN, "source": "ease"}),
+    "a baseline wins the search": lambda: make_inputs(best={**FILTER_WON, "source": "baseline"}),
     "one trial": lambda: make_inputs(trials=make_inputs().trials[:1]),
     "nobody is shown": lambda: make_inputs(people=[]),
     "matrix factorisation wins": lambda: make_inputs(best={"architecture": {**GNN, "operators": ["none"]}}),

@@ -32,7 +32,7 @@ def test_the_verdict_follows_the_interval(paired: tuple[float, float, float], st
 
 def test_a_baseline_that_won_the_search_is_called_by_its_name() -> None:
     inputs = duel(0.0, 0.0, 0.0)
-    twin = replace(inputs, best={**inputs.best, "source": "ease"})
+    twin = replace(inputs, best={**inputs.best, "source": "baseline", "record": {"name": "ease"}})
     assert words.against(twin).startswith("The search found nothing better on validation data than EASE")
     assert "No trial was better" in words.won(twin)
     assert "No trial was better" not in words.won(inputs)
