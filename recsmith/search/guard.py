@@ -57,6 +57,11 @@ def family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def with_word(word: str) -> list[psutil.Process]:
+    """Processes that were started with exactly this word among their arguments."""
+    return [process for process in psutil.process_iter(["cmdline"]) if word in (process.info["cmdline"] or [])]
+
+
 def end(processes: Iterable[psutil.Process], patience: float = 10.0) -> None:
     """Kill processes in their order and wait until they are gone; this process is never among them.
 
@@ -78,10 +83,12 @@ def end_with(driver: Identity) -> threading.Thread:
     When the driver is gone the manager is killed with all that it started; when the manager is gone this process ends.
     """
     parent, manager = os.getppid(), _manager()
+    if manager is None:
+        # It died while this process came to life; whoever has its port now must not be asked for work.
+        os._exit(1)
 
     def act() -> None:
-        if manager is not None:
-            end(family(manager))
+        end(family(manager))
         os._exit(1)
 
     return watch(lambda: os.getppid() != parent or not alive(driver), act)

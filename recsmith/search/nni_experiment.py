@@ -130,12 +130,14 @@ def _once(task: Task, home: Path, progress: Progress, attempt: int, say: Say) ->
         name = nni_service.experiment_id(driver, attempt * nni_service.STARTS + start)
         return nni_service.describe(task, task_file, answers, driver, name, home)
 
-    experiment = nni_service.start(make, task.port, home, say)
+    experiment = nni_service.start(make, min(task.port + attempt, 65535), home, say)
     say(f"NNI: http://localhost:{experiment.port} while the search runs")
     try:
         return _Run(task, home, answers, experiment, progress).follow()
     finally:
         nni_service.stop(experiment)
+        # A trial whose service was killed may not have noticed yet.
+        guard.end(guard.with_word(str(answers.folder)))
 
 
 def _tidy(runs: Path) -> None:
