@@ -64,7 +64,7 @@ def _lineage(context: Context) -> dict[str, Any]:
     return lineage(
         git=_git(),
         lock=YAML(typ="safe").load(lock.read_text(encoding="utf-8")) if lock.exists() else None,
-        until="evaluate",
+        stages=LINE,
         params={"run": context.run.model_dump(mode="json"), **effective},
         requirements=file_hash(requirements) if requirements.exists() else None,
         runs={name: read_json(path) for name in LINE if (path := DATA / name / "run.json").exists()},

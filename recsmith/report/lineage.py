@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -29,7 +29,7 @@ def lineage(
     *,
     git: Mapping[str, Any] | None,
     lock: Mapping[str, Any] | None,
-    until: str,
+    stages: Sequence[str],
     params: Mapping[str, Any],
     requirements: str | None,
     runs: Mapping[str, Any],
@@ -38,15 +38,15 @@ def lineage(
 ) -> dict[str, Any]:
     """``lineage.json``.
 
-    ``git``: commit and dirty, None outside a repository. ``lock``: dvc.lock as it was read, of which stages up to
-    ``until`` count. ``params``: effective parameters by section. ``requirements``: sha256 of the lock of packages.
+    ``git``: commit and dirty, None outside a repository. ``lock``: dvc.lock as it was read, of which ``stages``
+    count, in that order. ``params``: effective parameters by section. ``requirements``: sha256 of the lock of packages.
     ``runs``: run ids by stage. ``bundle``: its digest.
     """
     return {
         "recsmith": __version__,
         "bundle": bundle,
         "git": dict(git) if git else None,
-        "stages": stage_hashes(lock, until),
+        "stages": stage_hashes(lock, stages),
         "params": {"digest": digest(params), "effective": dict(params)},
         "requirements_sha256": requirements,
         "runs": dict(runs),
@@ -54,14 +54,11 @@ def lineage(
     }
 
 
-def stage_hashes(lock: Mapping[str, Any] | None, until: str) -> dict[str, Any]:
-    """md5 of what each stage read and wrote, up to and with the stage ``until``; side files left out."""
-    found: dict[str, Any] = {}
-    for name, entry in ((lock or {}).get("stages") or {}).items():
-        found[name] = {side: _hashes(entry.get(side) or ()) for side in ("deps", "outs")}
-        if name == until:
-            break
-    return found
+def stage_hashes(lock: Mapping[str, Any] | None, stages: Sequence[str]) -> dict[str, Any]:
+    """md5 of what each of ``stages`` read and wrote; side files, and stages that the lock does not know, left out."""
+    locked = (lock or {}).get("stages") or {}
+    sides = ("deps", "outs")
+    return {name: {side: _hashes(locked[name].get(side) or ()) for side in sides} for name in stages if name in locked}
 
 
 def _hashes(entries: Any) -> dict[str, str | None]:

@@ -233,7 +233,7 @@ def make_inputs(family: str = "filter", bases: dict[str, float] | None = None, *
         "lineage": lineage(
             git={"commit": "a" * 40, "dirty": False},
             lock=None,
-            until="evaluate",
+            stages=("search",),
             params={"run": {"seed": 7}},
             requirements="c" * 64,
             runs={"search": {"run": "20260101-000000-1", "wandb": None}},

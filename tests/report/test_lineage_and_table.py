@@ -20,16 +20,14 @@ LOCK = {
 }
 
 
-def test_hashes_end_at_the_stage_asked_for_and_leave_side_files_out() -> None:
-    found = stage_hashes(LOCK, "evaluate")
+def test_hashes_are_of_the_stages_asked_for_and_leave_side_files_out() -> None:
+    found = stage_hashes(LOCK, ("search", "evaluate"))
     assert list(found) == ["search", "evaluate"]
     assert found["search"] == {"deps": {"stages/search.py": "searchsearch"}, "outs": {"search/x": "search"}}
 
 
 def test_a_clone_without_git_and_lock_has_a_lineage() -> None:
-    found = lineage(
-        git=None, lock=None, until="evaluate", params={}, requirements=None, runs={}, bundle=None, threads=1
-    )
+    found = lineage(git=None, lock=None, stages=(), params={}, requirements=None, runs={}, bundle=None, threads=1)
     assert (found["git"], found["stages"]) == (None, {})
     assert found["environment"]["threads"] == 1
 
@@ -37,7 +35,9 @@ def test_a_clone_without_git_and_lock_has_a_lineage() -> None:
 def test_parameters_are_named_by_their_digest() -> None:
     def of(seed: int) -> str:
         given = {"run": {"seed": seed}}
-        found = lineage(git=None, lock=None, until="", params=given, requirements=None, runs={}, bundle=None, threads=1)
+        found = lineage(
+            git=None, lock=None, stages=(), params=given, requirements=None, runs={}, bundle=None, threads=1
+        )
         return found["params"]["digest"]
 
     assert of(1) == of(1) != of(2)
