@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from recsmith.config.ingest import Demo
 from recsmith.config.search import Search
 from recsmith.engine.fit import FitSettings
 from recsmith.engine.store import load_model
+from recsmith.errors import SizedOut
 from recsmith.evaluation.answers import BundleAnswers
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
 from recsmith.evaluation.judge import Entry, headline_metrics, judge
@@ -25,7 +27,7 @@ from recsmith.files import file_hash, read_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe
-from recsmith.model.record import cutoffs_with, read_records
+from recsmith.model.record import Record, cutoffs_with, read_records
 from recsmith.serving.bundle import load
 from recsmith.sources.demo import true_scores
 from stages._stage import DATA, Context, stage
@@ -88,15 +90,23 @@ def _baselines(context: Context, contest: Contest) -> list[Entry]:
     for record in one_each(read_records(DATA / "baseline/records.json")):
         entry = baseline_entry(record)
         if entry.note is None:
-            start, threshold = time.perf_counter(), record.threshold
-            if threshold is None:
-                threshold = contest.threshold(refit(record, contest.fit, _fitting(context)))
-            model = refit(record, contest.refit, _fitting(context))
-            context.timing(f"fit_seconds_{record.name}", time.perf_counter() - start)
-            entry = contest.exact(entry, model, threshold)
+            entry = _measured(context, contest, entry, record)
         context.say(f"{entry.name}: {entry.note or entry.architecture}")
         entries.append(entry)
     return entries
+
+
+def _measured(context: Context, contest: Contest, entry: Entry, record: Record) -> Entry:
+    """A baseline's answers; where it fitted into memory on train and no longer does, the reason instead."""
+    start, threshold = time.perf_counter(), record.threshold
+    try:
+        if threshold is None:
+            threshold = contest.threshold(refit(record, contest.fit, _fitting(context)))
+        model = refit(record, contest.refit, _fitting(context))
+    except SizedOut as error:
+        return replace(entry, note=str(error))
+    context.timing(f"fit_seconds_{record.name}", time.perf_counter() - start)
+    return contest.exact(entry, model, threshold)
 
 
 def _fitting(context: Context) -> FitSettings:

@@ -93,6 +93,11 @@ class Inputs:
         return self.metric if self.metric in self.models["full"]["test"] else f"ndcg@{self.cutoff}"
 
     @property
+    def second(self) -> str:
+        """What is shown beside NDCG: what was searched for where that is another metric, else recall."""
+        return self.headline if self.headline != f"ndcg@{self.cutoff}" else f"recall@{self.cutoff}"
+
+    @property
     def strongest(self) -> str | None:
         """The baseline with the highest headline metric on the test; None without baselines."""
         baselines = [name for name in self.models if name not in ("full", "bundle")]

@@ -58,7 +58,7 @@ def against(models: dict[str, Any], winner: str) -> dict[str, Any]:
         if other == winner or (winner, other) == ("full", "bundle"):
             continue
         found[other] = {}
-        for metric in ("ndcg@20", "recall@20"):
+        for metric in ("ndcg@20", "recall@20", "ndcg@10"):
             gap = models[winner]["test"][metric] - values["test"][metric]
             found[other][metric] = {"difference": gap, "interval": [gap - 0.004, gap + 0.004], "p": 0.002}
     return found

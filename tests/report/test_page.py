@@ -59,6 +59,7 @@ CASES = {
     "nobody is shown": lambda: make_inputs(people=[]),
     "matrix factorisation wins": lambda: make_inputs(best={"architecture": {**GNN, "operators": ["none"]}}),
     "another metric was searched for": lambda: make_inputs(metric="recall@20", gate=0.1),
+    "another cut-off was searched for": lambda: make_inputs(metric="ndcg@10", gate=0.1),
     "little was recorded": lambda: make_inputs(timing={}, audit={}, checks={}, pareto=[], training=[], records=[]),
     "outside git": lambda: make_inputs(lineage={**make_inputs().lineage, "git": None, "bundle": None}),
     "the demo stands in": lambda: make_inputs(source={"name": "demo", "stand_in": True, "reason": "no network"}),
@@ -118,6 +119,12 @@ def test_the_numbers_of_the_page_are_those_of_the_metrics() -> None:
     shown = {row["model"]: row["value"] for row in rows}
     assert shown["EASE"] == inputs.models["ease"]["test"]["ndcg@20"]
     assert shown["Winner, bundle"] == inputs.models["bundle"]["test"]["ndcg@20"]
+
+
+def test_the_metric_that_was_searched_for_stands_beside_ndcg_under_its_name() -> None:
+    inputs = make_inputs(metric="ndcg@10")
+    figure = page(inputs).split('data-chart="models_second"')[0].rsplit("<figcaption>", 1)[1]
+    assert figure.startswith("NDCG@10<small>The metric that the search maximised.")
 
 
 def test_the_same_inputs_give_the_same_page() -> None:

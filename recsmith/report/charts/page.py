@@ -10,10 +10,9 @@ from recsmith.report.inputs import Inputs
 def charts(inputs: Inputs) -> dict[str, Spec]:
     """The specification of every chart that has something to show, by the name of its place."""
     top = f"ndcg@{inputs.cutoff}"
-    second = inputs.headline if inputs.headline != top else f"recall@{inputs.cutoff}"
     found: dict[str, Spec | None] = {
         "models_first": models.comparison(inputs, top),
-        "models_second": models.comparison(inputs, second),
+        "models_second": models.comparison(inputs, inputs.second),
         "differences": models.differences(inputs, inputs.headline) if inputs.strongest else None,
         "activity": models.by_activity(inputs, inputs.headline),
         "links": models.links(inputs),
