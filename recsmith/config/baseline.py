@@ -30,13 +30,17 @@ class Als(Section):
 
 
 class LightGcn(Section):
-    """Published hyper-parameters (He et al. 2020, section 4.1.2), early-stopped."""
+    """Published hyper-parameters (He et al. 2020, section 4.1.2), early-stopped.
+
+    Batch and learning rate are four times the published 2048 and 0.001: the same steps in a quarter of the time (the
+    linear scaling rule of Goyal et al. 2017, section 2.1).
+    """
 
     dimension: int = 64
     layers: tuple[int, ...] = (3,)
-    learning_rate: float = 0.001
+    learning_rate: float = 0.004
     weight_decay: float = 1e-4
-    batch_size: int = 2048
+    batch_size: int = 8192
     max_epochs: int = 200
     patience: int = 5
     evaluate_every: int = 5
