@@ -72,7 +72,9 @@ def day(timestamp: int) -> str:
 
 def plain(value: object) -> str:
     """Any plain value: whole numbers with thousands set apart, others to four digits."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
         return "" if value is None else str(value)
     return count(value) if isinstance(value, int) else f"{value:.4g}"
 

@@ -11,8 +11,11 @@ from recsmith.report.numbers import count, milliseconds, percent, score, seconds
 
 def headline(inputs: Inputs) -> str:
     """Which architecture wins on this data."""
-    name = labels.architecture(inputs.best.get("architecture", {}))
-    return f"{name[0].upper()}{name[1:]} wins on {labels.source(inputs.source)}."
+    name, source = labels.architecture(inputs.best.get("architecture", {})), labels.source(inputs.source)
+    rival = inputs.strongest
+    if rival is not None and _paired(inputs, rival)["interval"][1] < 0:
+        return f"On {source}, {labels.model(rival)} does better than the best that the search found."
+    return f"{name[0].upper()}{name[1:]} wins on {source}."
 
 
 def against(inputs: Inputs) -> str:
@@ -21,11 +24,15 @@ def against(inputs: Inputs) -> str:
     if rival is None:
         return "No baseline could be measured, so there is nothing to compare it with."
     name = labels.model(rival)
-    paired = inputs.metrics["paired"]["full"][rival][inputs.headline]
+    paired = _paired(inputs, rival)
     low, high = paired["interval"]
     if paired["difference"] == low == high == 0:
         return _even(inputs, rival)
-    return f"{_verdict(low, high)} {name}, the strongest baseline on the test: {_amount(inputs, rival, paired)}."
+    if high < 0:
+        which = labels.architecture(inputs.best.get("architecture", {}))
+        amount = _amount(inputs, rival, paired)
+        return f"The search found {which}. It falls short of {name}, the strongest baseline: {amount}."
+    return f"{_verdict(low)} {name}, the strongest baseline on the test: {_amount(inputs, rival, paired)}."
 
 
 def _even(inputs: Inputs, rival: str) -> str:
@@ -49,12 +56,12 @@ def won(inputs: Inputs) -> str:
     return f"The winner is {name}, chosen by {metric} on validation data."
 
 
-def _verdict(low: float, high: float) -> str:
-    if low > 0:
-        return "It beats"
-    if high < 0:
-        return "It falls short of"
-    return "It cannot be told apart from"
+def _paired(inputs: Inputs, rival: str) -> dict[str, Any]:
+    return inputs.metrics["paired"]["full"][rival][inputs.headline]
+
+
+def _verdict(low: float) -> str:
+    return "It beats" if low > 0 else "It cannot be told apart from"
 
 
 def _amount(inputs: Inputs, rival: str, paired: dict[str, Any]) -> str:

@@ -22,12 +22,17 @@ def duel(difference: float, low: float, high: float) -> Inputs:
     [
         ((0.01, 0.002, 0.018), "It beats EASE"),
         ((0.01, -0.002, 0.022), "It cannot be told apart from EASE"),
-        ((-0.01, -0.018, -0.002), "It falls short of EASE"),
+        ((-0.01, -0.018, -0.002), "The search found a linear item filter. It falls short of EASE"),
         ((0.0, 0.0, 0.0), "It does exactly as well as EASE"),
     ],
 )
 def test_the_verdict_follows_the_interval(paired: tuple[float, float, float], start: str) -> None:
     assert words.against(duel(*paired)).startswith(start)
+
+
+def test_a_winner_that_loses_to_a_baseline_is_not_headlined() -> None:
+    assert words.headline(duel(-0.01, -0.018, -0.002)).startswith("On MovieLens latest-small, EASE does better")
+    assert words.headline(duel(0.01, 0.002, 0.018)) == "A linear item filter wins on MovieLens latest-small."
 
 
 def test_a_baseline_that_won_the_search_is_called_by_its_name() -> None:

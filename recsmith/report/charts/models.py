@@ -34,7 +34,9 @@ def comparison(inputs: Inputs, metric: str) -> Spec:
     rows.sort(key=lambda row: -row["value"])
     base = alt.Chart(data(rows)).encode(y=_models(order=[row["model"] for row in rows]))
     tip = _tip(labels.metric(metric))
-    x = alt.X("low:Q", title=f"{labels.metric(metric)} on the test", scale=alt.Scale(zero=False, nice=True))
+    x = alt.X(
+        "low:Q", title=f"{labels.metric(metric)} on the test", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)
+    )
     bars = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x, x2="high:Q", color=colours(GROUPS), tooltip=tip)
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x="value:Q", color=colours(GROUPS), tooltip=tip)
     chart = alt.layer(bars, points)

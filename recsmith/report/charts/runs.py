@@ -7,7 +7,20 @@ from typing import Any
 import altair as alt
 
 from recsmith.report import labels
-from recsmith.report.charts.style import FAMILIES, GNN, PLAIN, WARN, WINNER, Rows, Spec, colours, data, rule_at, spec
+from recsmith.report.charts.style import (
+    FAMILIES,
+    GNN,
+    PLAIN,
+    WARN,
+    WINNER,
+    Rows,
+    Spec,
+    colours,
+    data,
+    rule_at,
+    spec,
+    whole,
+)
 from recsmith.report.inputs import Inputs
 
 
@@ -21,7 +34,10 @@ def search(inputs: Inputs) -> Spec | None:
     best = [row for row in inputs.trials if row["best"] is not None]
     seen = {name: colour for name, colour in FAMILIES.items() if any(row["group"] == name for row in rows)}
     x = alt.X(
-        "trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, padding=14)
+        "trial:Q",
+        title="trial",
+        axis=alt.Axis(values=whole(len(inputs.trials)), format="d"),
+        scale=alt.Scale(nice=False, padding=14),
     )
     y = alt.Y("value:Q", title=f"{labels.metric(inputs.metric)} on validation", scale=alt.Scale(zero=False))
     tip = [alt.Tooltip("trial:Q"), alt.Tooltip("label:N", title="architecture"), alt.Tooltip("value:Q", format=".4f")]
@@ -53,10 +69,10 @@ def training(inputs: Inputs, field: str) -> Spec | None:
     ]
     if not rows:
         return None
-    names = list(dict.fromkeys(str(row["group"]) for row in rows))
+    names, last = list(dict.fromkeys(str(row["group"]) for row in rows)), max(int(row["epoch"]) for row in rows)
     title = "loss" if field == "loss" else f"{labels.metric(field)} on validation"
     base = alt.Chart(data(rows)).encode(
-        alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
+        alt.X("epoch:Q", title="epoch", axis=alt.Axis(values=whole(last), format="d"), scale=alt.Scale(nice=False)),
         alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
         color=colours(dict(zip(names, (GNN, WINNER, WARN, PLAIN), strict=False))),
         tooltip=[alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".4f"), alt.Tooltip("group:N", title="run")],

@@ -35,10 +35,16 @@ def colours(named: Mapping[str, str], title: str | None = None, *, legend: bool 
     return alt.Color("group:N", scale=scale, legend=alt.Legend(title=title, orient="top") if legend else None)
 
 
+def whole(last: int, most: int = 12) -> list[int]:
+    """Places of at most about ``most`` ticks on an axis of whole numbers from 1 to ``last``."""
+    step = max(1, -(-last // most))
+    return sorted({1, *range(step, last + 1, step)})
+
+
 def rule_at(value: float, label: str, *, vertical: bool = True) -> Any:
     """A dashed line with a word beside it."""
     rows = data([{"at": value, "label": label}])
     place = alt.X("at:Q") if vertical else alt.Y("at:Q")
     line = alt.Chart(rows).mark_rule(strokeDash=[5, 4], color=WARN, strokeWidth=1.5).encode(place)
-    offset = {"y": 0, "dy": -8, "align": "center"} if vertical else {"x": 4, "dy": -7, "align": "left"}
+    offset = {"y": 0, "dy": -8, "dx": 4, "align": "right"} if vertical else {"x": 4, "dy": -7, "align": "left"}
     return line + alt.Chart(rows).mark_text(color=WARN, fontSize=12, **offset).encode(place, text="label:N")
