@@ -57,8 +57,8 @@ class Search(Section):
     metric: str = "ndcg@20"
     """Maximised on valid; any of precision, recall, f1, hit_rate, mrr, map, ndcg at any cut-off."""
     space: Space = Space()
-    max_epochs: int = Field(default=40, ge=1)
-    patience: int = Field(default=4, ge=1)
+    max_epochs: int = Field(default=30, ge=1)
+    patience: int = Field(default=3, ge=1)
     evaluate_every: int = Field(default=2, ge=1)
     batch_size: int = Field(default=8192, ge=1)
     trial_seconds: int = Field(default=900, ge=1)

@@ -39,7 +39,8 @@ START_SECONDS = 20
 """How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
-LOOPBACK = Path(__file__).with_name("loopback.cjs")
+SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs"))
+"""What NNI's service lacks settings for, loaded into it before its own code."""
 LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""
 
@@ -116,7 +117,7 @@ def at_home(home: Path) -> Iterator[None]:
     # Packages that live in the user's own folder are found by HOME unless this names them.
     os.environ.setdefault("PYTHONUSERBASE", str(Path.home() / ".local"))
     os.environ["HOME"] = str(home)
-    os.environ["NODE_OPTIONS"] = f'{before["NODE_OPTIONS"] or ""} --require "{LOOPBACK}"'.strip()
+    os.environ["NODE_OPTIONS"] = " ".join([before["NODE_OPTIONS"] or "", *(f'--require "{shim}"' for shim in SHIMS)])
     listing, launcher.Experiments = launcher.Experiments, functools.partial(Experiments, str(home / "nni-experiments"))
     check = launcher._check_rest_server
     launcher._check_rest_server = functools.partial(check, retry=START_SECONDS)

@@ -48,7 +48,8 @@ _TINY = _both(
     ),
     _FILTERS.model_copy(update={"neighbours": (5, 20), "shrink": (0.0,), "l2": (10.0, 100.0)}),
 )
-PRESETS: dict[str, Space] = {"small": _both(_GNN, _FILTERS), "gnn": _GNN, "filters": _FILTERS, "tiny": _TINY}
+_SMALL = _both(_GNN.model_copy(update={"layers": (1, 2, 3)}), _FILTERS)
+PRESETS: dict[str, Space] = {"small": _SMALL, "gnn": _GNN, "filters": _FILTERS, "tiny": _TINY}
 
 
 def knobs(search: Search, where: str = "params.yaml: search") -> Space:
