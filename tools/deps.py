@@ -30,7 +30,7 @@ def code(stage: str, root: Path = ROOT) -> list[str]:
 
 def _collapsed(folder: Path, files: set[Path]) -> Iterator[Path]:
     """``files`` inside ``folder``, with one entry for each room below it that is reached as a whole."""
-    yield from (path for path in folder.glob("*.py") if path in files)
+    yield from (path for path in folder.glob("*") if path in files)
     for room in (path for path in folder.iterdir() if path.is_dir()):
         inside = set(room.rglob("*.py"))
         if inside and inside <= files:
@@ -47,15 +47,29 @@ def _reached(root: Path, start: Path) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        queue += [path for name in modules(file) for path in _files(root, name)]
+        if file.suffix == ".py":
+            queue += [path for name in modules(file) for path in _files(root, name)]
+            queue += beside(file)
     return found
+
+
+@cache
+def beside(file: Path) -> tuple[Path, ...]:
+    """Files in the same folder, other than Python, that a source file names."""
+    others = {path.name: path for path in file.parent.iterdir() if path.is_file() and path.suffix != ".py"}
+    words = (node.value for node in ast.walk(_tree(file)) if isinstance(node, ast.Constant))
+    return tuple(sorted(others[word] for word in words if isinstance(word, str) and word in others))
+
+
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 @cache
 def modules(file: Path) -> tuple[str, ...]:
     """Dotted names that a source file imports, or holds as text (``python -m recsmith.search.trial``)."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(file)):
         names.update(_names(node))
     return tuple(sorted(names))
 
