@@ -12,6 +12,7 @@ from filelock import FileLock
 from workspaces import Workspace, make_workspace
 
 os.environ.setdefault("WANDB_MODE", "disabled")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
