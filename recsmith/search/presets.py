@@ -48,7 +48,7 @@ _TINY = _both(
     ),
     _FILTERS.model_copy(update={"neighbours": (5, 20), "shrink": (0.0,), "l2": (10.0, 100.0)}),
 )
-_SMALL = _both(_GNN.model_copy(update={"layers": (1, 2, 3)}), _FILTERS)
+_SMALL = _both(_GNN.model_copy(update={"layers": (1, 2, 3), "dimension": (32, 64)}), _FILTERS)
 PRESETS: dict[str, Space] = {"small": _SMALL, "gnn": _GNN, "filters": _FILTERS, "tiny": _TINY}
 
 
