@@ -122,6 +122,6 @@ def _beats(other: Row, row: Row) -> bool:
 
 def _line(row: Row, metric: str) -> str:
     return (
-        f"  {row.name:<24} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
+        f"  {row.name:<29} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
         f"retained {row.retained:.2%}"
     )

@@ -13,7 +13,7 @@ class FoldIn:
 
     alpha: float = 40.0
     """Confidence in an interaction beyond that in its absence: ``c = 1 + alpha * weight``."""
-    l2: float = 0.1
+    l2: float = 10.0
     """Times the mean diagonal of ``V^T V``."""
 
 

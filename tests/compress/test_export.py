@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
@@ -14,7 +16,7 @@ from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Filter
 from recsmith.model.contract import Model
-from recsmith.serving.model import ServingModel, top_k
+from recsmith.serving.model import Query, ServingModel, top_k
 
 
 def first(model: Model, graph: Graph, params: Export, memory_mb: int = 100) -> ServingModel:
@@ -159,3 +161,23 @@ def test_a_filter_of_zeros_still_serves() -> None:
     exact = PlantedFilter(graph(), np.zeros_like(low_rank()))
     small = first(exact, graph(), Export(rank=4, top_k=3))
     assert (top_k(small, histories(graph()), 5)[0] >= 0).all()
+
+
+def test_a_known_history_folded_in_is_served_nearly_what_its_stored_vector_is() -> None:
+    model, people = first(vector_model(), graph(), Export()), histories(graph())
+    stored, _ = top_k(model, people, 20)
+    folded, _ = top_k(model, replace(people, users=None), 20)
+    taste = np.arange(len(people)) % 3
+    known = np.diff(people.indptr) > 0
+    for lists in (stored, folded):
+        assert (lists[known] % 3 == taste[known, None]).mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", ["linear", "ridge"])
+def test_a_filter_needs_no_stored_vectors_because_folding_in_is_exact(kind: str) -> None:
+    exact = fit_filter(Filter.model_validate({"kind": kind, "l2": 10.0}), graph())
+    model = first(exact, graph(), Export(rank=N_ITEMS, top_k=0))
+    assert model.user_vectors is None
+    people = histories(graph())
+    one_by_one = [top_k(model, [Query(people.part(n, n + 1).indices)], 5)[0][0] for n in range(len(people))]
+    assert np.array_equal(np.stack(one_by_one), top_k(model, people, 5)[0])
