@@ -62,11 +62,21 @@ class Context:
 
     def section(self, name: str, model: type[S]) -> S:
         """Section ``name`` as ``model``, shown as it will be used (defaults included)."""
-        section = parse(self.sections.get(name) or {}, model, f"{PARAMS}: {name}")
+        section = self._parsed(name, model)
         values = section.model_dump(mode="json")
-        self.say(_yaml({name: values}, flow=name != self.name))
+        self.say(_yaml({name: values}))
         self.track.config({name: values})
         return section
+
+    def value(self, name: str, model: type[BaseModel], knob: str) -> Any:
+        """One knob of another stage's section; ``dvc.yaml`` lists it as ``name.knob``."""
+        section = self._parsed(name, model)
+        self.say(_yaml({f"{name}.{knob}": section.model_dump(mode="json")[knob]}, flow=True))
+        self.track.config({f"{name}.{knob}": getattr(section, knob)})
+        return getattr(section, knob)
+
+    def _parsed(self, name: str, model: type[S]) -> S:
+        return parse(self.sections.get(name) or {}, model, f"{PARAMS}: {name}")
 
     def metric(self, name: str, value: float) -> None:
         """One number that sums the stage up; shown and mirrored to the tracker."""

@@ -20,9 +20,8 @@ from stages._stage import DATA, Context, stage
 
 def run(context: Context) -> None:
     """Tune every baseline on valid; write ``records.json`` and ``trials.csv``."""
-    params, metric = context.section("baseline", Baseline), context.section("search", Search).metric
-    measured = context.section("evaluate", Evaluate)
-    cutoffs = cutoffs_with(metric, measured.cutoffs)
+    params, metric = context.section("baseline", Baseline), context.value("search", Search, "metric")
+    cutoffs = cutoffs_with(metric, context.value("evaluate", Evaluate, "cutoffs"))
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     settings = FitSettings(
@@ -53,7 +52,7 @@ def run(context: Context) -> None:
         on_record=on_record,
         on_epoch=on_epoch,
         known=journal.known,
-        negatives=measured.negatives,
+        negatives=context.value("evaluate", Evaluate, "negatives"),
     )
     write_records(context.out / "records.json", records)
     write_trials(context.out / "trials.csv", records)

@@ -24,7 +24,7 @@ from stages._stage import DATA, Context, stage
 
 def run(context: Context) -> None:
     """Measure every recipe on the candidate, choose and gate one, pack the final model with it."""
-    params, metric = context.section("compress", Compress), context.section("search", Search).metric
+    params, metric = context.section("compress", Compress), context.value("search", Search, "metric")
     fit, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
     candidate = load_model(DATA / "train/candidate", fit)
     seed, memory, cutoffs = context.run.seed, context.run.memory_mb, cutoffs_with(metric)

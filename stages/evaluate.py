@@ -37,7 +37,7 @@ CALLS = 200
 
 def run(context: Context) -> None:
     """Every model ranks for every user of the test; write metrics, per-user values and slices."""
-    settings, metric = context.section("evaluate", Evaluate), context.section("search", Search).metric
+    settings, metric = context.section("evaluate", Evaluate), context.value("search", Search, "metric")
     users = pq.read_table(DATA / "graph/users.parquet")["user_id"].combine_chunks()
     items = pq.read_table(DATA / "graph/items.parquet")["item_id"].combine_chunks()
     ids, test = Ids(users.to_pylist(), items.to_pylist()), pq.read_table(DATA / "split/test.parquet")

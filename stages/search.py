@@ -19,7 +19,7 @@ COLUMNS = ["number", "status", "value", "description"]
 def run(context: Context) -> None:
     """Search, crown, and write ``best.json``, ``trials.csv`` and ``history.csv``."""
     params = context.section("search", Search)
-    cutoffs = context.section("evaluate", Evaluate).cutoffs
+    cutoffs = context.value("evaluate", Evaluate, "cutoffs")
     graph, space = Graph.load(FIT), space_of(params)
     task = task_of(params, context.run, FIT, VALID, context.work, cutoffs)
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")

@@ -28,7 +28,7 @@ BEST = DATA / "search/best.json"
 
 def run(context: Context) -> None:
     """Train the winner on train, stopped early on valid, and on train and valid for as many epochs as were best."""
-    params, cutoffs = context.section("train", Train), context.section("evaluate", Evaluate).cutoffs
+    params, cutoffs = context.section("train", Train), context.value("evaluate", Evaluate, "cutoffs")
     winner, settings = read_best(BEST, params)
     context.say(f"winner of the search: {describe(winner)}")
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")

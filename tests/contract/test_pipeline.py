@@ -29,6 +29,10 @@ def literals(stage: str) -> list[ast.Call]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
+def calls_of(stage: str, method: str) -> list[ast.Call]:
+    return [call for call in literals(stage) if ast.unparse(call.func) == f"context.{method}"]
+
+
 def first_argument(call: ast.Call) -> str | None:
     argument = call.args[0] if call.args else None
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
@@ -55,10 +59,21 @@ def test_deps_cover_every_first_party_module_that_a_stage_imports(stage: str) ->
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_params_are_the_sections_that_a_stage_reads(stage: str) -> None:
-    calls = [call for call in literals(stage) if getattr(call.func, "attr", "") == "section"]
-    read = {"run", *map(first_argument, calls)} if stage != "report" else {"run", *STAGES}
-    assert set(PIPELINE[stage]["params"]) == read
+def test_params_are_the_sections_and_the_single_values_that_a_stage_reads(stage: str) -> None:
+    calls = {kind: calls_of(stage, kind) for kind in ("section", "value")}
+    values = {f"{first_argument(call)}.{ast.literal_eval(call.args[2])}" for call in calls["value"]}
+    sections = set(map(first_argument, calls["section"])) if stage != "report" else set(STAGES)
+    assert set(PIPELINE[stage]["params"]) == {"run"} | sections | values
+
+
+def test_another_search_leaves_the_baselines_as_they_are() -> None:
+    assert set(PIPELINE["baseline"]["params"]) == {
+        "run",
+        "baseline",
+        "search.metric",
+        "evaluate.cutoffs",
+        "evaluate.negatives",
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)

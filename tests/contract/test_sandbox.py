@@ -26,14 +26,21 @@ def pipeline(workspace: Workspace) -> dict[str, Any]:
 
 @pytest.fixture
 def sandbox(finished: Workspace, tmp_path: Path, request: pytest.FixtureRequest) -> Workspace:
-    """A folder with the declared dependencies and the declared sections of one stage."""
+    """A folder with the declared dependencies and the declared parameters of one stage."""
     stage = pipeline(finished)[request.getfixturevalue("stage")]
     for name in stage["deps"]:
         _copy(finished.root, tmp_path, name.replace("${ingest.path}", "data/raw"))
     sections = YAML(typ="safe").load((finished.root / "params.yaml").read_text(encoding="utf-8"))
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as handle:
-        YAML().dump({name: sections[name] for name in stage["params"]}, handle)
+        YAML().dump(_chosen(sections, stage["params"]), handle)
     return Workspace(tmp_path)
+
+
+def _chosen(sections: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for section, _, knob in (name.partition(".") for name in names):
+        chosen[section] = {**chosen.get(section, {}), knob: sections[section][knob]} if knob else sections[section]
+    return chosen
 
 
 def _copy(source: Path, target: Path, name: str) -> None:

@@ -64,6 +64,13 @@ def test_the_effective_section_is_shown_with_its_defaults(run: Stage) -> None:
     assert "seed: 3" in shown
 
 
+def test_one_value_of_another_section_is_shown_alone(run: Stage) -> None:
+    shown = run('print("got", context.value("split", Split, "valid") + 1)').stdout
+    assert "{split.valid: 0.2}" in shown
+    assert "got 1.2" in shown
+    assert "dedupe" not in shown
+
+
 def test_side_files_hold_the_run_and_the_measurements(run: Stage, folder: Path) -> None:
     result = run('context.timing("p99_ms", 1.5)', RECSMITH_RUN="r1", RECSMITH_FLOW_RUN="f1")
     assert result.returncode == 0, result.stderr
