@@ -8,9 +8,8 @@ from pathlib import Path
 
 from recsmith.config.base import read_section
 from recsmith.config.ingest import Ingest
+from recsmith.config.sections import check
 from recsmith.sources.fetch import fetch
-
-HELP = "bring the data of params.yaml to data/raw (mirror, network, or the built-in demo)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fetch into the folder that holds the parameter file; ``RECSMITH_MIRROR`` is looked up first."""
+    """Check all parameters, then fetch into the folder that holds them; ``RECSMITH_MIRROR`` is looked up first."""
+    check(args.params)
     params = read_section(args.params, "ingest", Ingest)
     fetch(params, args.params.parent, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))

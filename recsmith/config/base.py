@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -23,14 +23,21 @@ class Section(BaseModel):
 class Run(Section):
     """What holds for every stage."""
 
-    seed: int = 7
+    seed: int = Field(default=7, ge=0, lt=2**32)
     """Seeds every draw of random numbers."""
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    threads: int = 2
+    threads: int = Field(default=2, ge=1)
     """CPU threads; results are equal byte for byte only at an equal number."""
-    memory_mb: int = 2000
+    memory_mb: int = Field(default=2000, ge=1)
     """What the large temporary arrays of one step may take together."""
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+            raise PydanticCustomError("unknown_name", "is unknown", {"known": ["auto", "cpu", "cuda", "cuda:N"]})
+        return value
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -55,6 +62,10 @@ def read_sections(path: Path | str) -> dict[str, Any]:
         raise UserError(f"{path} does not exist.") from error
     except YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(sections, dict):
         raise UserError(f"{path} holds no sections.")
     return sections

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from recsmith.config.base import Section
+
+Positive = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ItemKnn(Section):
     """Cosine neighbours of items."""
 
-    neighbours: tuple[int, ...] = (20, 100, 400)
-    shrink: tuple[float, ...] = (0.0, 20.0, 50.0)
+    neighbours: tuple[Positive, ...] = (20, 100, 400)
+    shrink: tuple[Penalty, ...] = (0.0, 20.0, 50.0)
 
 
 class Ease(Section):
     """Ridge regression of items on items (Steck 2019)."""
 
-    l2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0)
+    l2: tuple[Rate, ...] = (50.0, 200.0, 800.0, 3200.0)
 
 
 class Als(Section):
     """implicit's alternating least squares (Hu, Koren, Volinsky 2008)."""
 
-    factors: tuple[int, ...] = (32, 64)
-    regularization: tuple[float, ...] = (0.1, 10.0)
-    alpha: tuple[float, ...] = (1.0, 10.0)
-    iterations: int = Field(default=15, ge=1)
+    factors: tuple[Positive, ...] = (32, 64)
+    regularization: tuple[Penalty, ...] = (0.1, 10.0)
+    alpha: tuple[Rate, ...] = (1.0, 10.0)
+    iterations: Positive = 15
 
 
 class LightGcn(Section):
@@ -36,14 +42,14 @@ class LightGcn(Section):
     linear scaling rule of Goyal et al. 2017, section 2.1).
     """
 
-    dimension: int = 64
-    layers: tuple[int, ...] = (3,)
-    learning_rate: float = 0.004
-    weight_decay: float = 1e-4
-    batch_size: int = 8192
-    max_epochs: int = 200
-    patience: int = 5
-    evaluate_every: int = 5
+    dimension: Positive = 64
+    layers: tuple[Annotated[int, Field(ge=1, le=8)], ...] = (3,)
+    learning_rate: Rate = 0.004
+    weight_decay: Penalty = 1e-4
+    batch_size: Positive = 8192
+    max_epochs: Positive = 200
+    patience: Positive = 5
+    evaluate_every: Positive = 5
 
 
 class Baseline(Section):
