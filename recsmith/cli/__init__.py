@@ -1,1 +1,1 @@
-"""The commands, one module each: ``HELP``, ``arguments(parser)`` and ``run(args)``."""
+"""The commands, one module each: ``arguments(parser)`` and ``run(args)``."""

@@ -12,8 +12,6 @@ from recsmith.serving.arrow import write_parquet
 from recsmith.serving.bundle import load
 from recsmith.serving.strings import Strings
 
-HELP = "the vectors of users and items as Parquet"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -17,7 +17,6 @@ from recsmith.sources.guess_file import Ask, Hints
 from recsmith.sources.registry import read
 from recsmith.sources.write import counts
 
-HELP = "look at your own files and write the ingest section of params.yaml"
 TRIED_BYTES = 500 << 20
 """Larger sources are not read whole to try what was guessed."""
 IDLE_BYTES = 50 << 20
@@ -156,8 +155,8 @@ def _write(path: Path, found: Guess) -> None:
     text = with_section(before, "ingest", found.ingest)
     split = parsed(before).get("split") or {}
     needed = dict(found.split)
-    if not needed and split.get("method") in ("given", "random"):
-        needed = {"method": "per_user_temporal"} if split.get("method") == "given" else {}
+    if not needed and split.get("method") == "given":
+        needed = {"method": "per_user_temporal"}
     for key, value in needed.items():
         if split.get(key) != value:
             text = with_key(text, "split", key, value)

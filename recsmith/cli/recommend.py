@@ -13,8 +13,6 @@ from recsmith.errors import UserError
 from recsmith.serving.arrow import write_parquet
 from recsmith.serving.bundle import Answer, Bundle, Lists, load
 
-HELP = "top-k lists from a bundle, for known users or for a history"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -7,8 +7,6 @@ import argparse
 from recsmith.cli._bundles import add_bundle, number
 from recsmith.serving.bundle import load
 
-HELP = "the items most like a given one"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
