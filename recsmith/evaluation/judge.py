@@ -15,6 +15,7 @@ from recsmith.evaluation.intervals import Bootstrap, bootstrap
 from recsmith.evaluation.slices import slice_rows
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
+from recsmith.model.names import headline_cutoff
 
 WINNERS = ("full", "bundle")
 """The searched model and its compressed form; everything else is a baseline."""
@@ -46,11 +47,6 @@ class Verdict:
     slices: list[dict[str, object]] = field(default_factory=list)
     found: list[list[int]] = field(default_factory=list)
     """Each user's test items that stand in the served list."""
-
-
-def headline_cutoff(cutoffs: Sequence[int]) -> int:
-    """20 where it is measured, else the largest."""
-    return 20 if 20 in cutoffs else max(cutoffs)
 
 
 def judge(

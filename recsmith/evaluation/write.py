@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsmith.evaluation.judge import Verdict, headline_cutoff
+from recsmith.evaluation.judge import Verdict
 from recsmith.files import replacing, write_json, write_text
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
+from recsmith.model.names import cutoffs_of, headline_cutoff
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def _per_user(verdict: Verdict, users: np.ndarray, seen: Graph, ids: Ids) -> pa.
     ``found`` are the items of the test that stand in the bundle's list (in the full model's where there is no bundle).
     """
     names = list(next(iter(verdict.per_user.values())))
-    cutoff = headline_cutoff([int(name.partition("@")[2]) for name in names])
+    cutoff = headline_cutoff(cutoffs_of(names))
     columns: dict[str, Any] = {"user_id": [ids.users[user] for user in users], "activity": np.diff(seen.indptr)[users]}
     for model, values in verdict.per_user.items():
         columns |= {f"{model}:{name}": values[name] for name in (f"ndcg@{cutoff}", f"recall@{cutoff}")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 OPERATORS = ("none", "lightgcn", "gcn", "sage", "gat")
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu")
 COMBINATIONS = ("last", "mean", "concat")
@@ -17,3 +19,14 @@ def check_metric(name: str) -> str:
     if metric not in METRICS or not cutoff.isdigit() or int(cutoff) < 1:
         raise ValueError(f"a metric reads NAME@K, as in ndcg@20, with NAME one of {', '.join(METRICS)}")
     return name
+
+
+def headline_cutoff(cutoffs: Iterable[int]) -> int:
+    """The cut-off that is shown first: 20 where it is measured, else the largest."""
+    measured = set(cutoffs)
+    return 20 if 20 in measured else max(measured)
+
+
+def cutoffs_of(metrics: Iterable[str]) -> set[int]:
+    """The cut-offs in names such as ``ndcg@20``."""
+    return {int(name.partition("@")[2]) for name in metrics}

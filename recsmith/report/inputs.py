@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from recsmith.model.names import BASELINES, cutoffs_of, headline_cutoff
+
 Row = dict[str, Any]
-ORDER = ("full", "bundle", "popularity", "item_knn", "ease", "als", "lightgcn")
+ORDER = ("full", "bundle", *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class Inputs:
     @property
     def cutoff(self) -> int:
         """The cut-off of the headline: 20 where it is measured, else the largest."""
-        cutoffs = [int(name.partition("@")[2]) for name in self.models["full"]["test"]]
-        return 20 if 20 in cutoffs else max(cutoffs)
+        return headline_cutoff(cutoffs_of(self.models["full"]["test"]))
 
     @property
     def headline(self) -> str:

@@ -59,7 +59,7 @@ def seconds(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value, e.g. ``0.012`` or ``< 0.01``."""
+    """A p-value, e.g. ``0.012`` or ``< 0.001``."""
     if value is None:
         return NONE
     return f"{value:.3f}" if value >= 0.001 else "< 0.001"

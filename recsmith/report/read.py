@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from recsmith.files import read_json
 from recsmith.graph.graph import Graph
+from recsmith.model.names import cutoffs_of, headline_cutoff
 from recsmith.report import shape
 from recsmith.report.inputs import Inputs, Person, Row
 from recsmith.report.people import people, spread
@@ -37,7 +37,7 @@ def read_inputs(
     ``gate`` is the share of the exact model's metric that the bundle must keep.
     """
     metrics, choice = read_json(line / "evaluate/metrics.json"), read_json(line / "compress/choice.json")
-    people = _People(line)
+    people, cutoff = _People(line), headline_cutoff(cutoffs_of(metrics["models"]["full"]["test"]))
     return Inputs(
         source=read_json(line / "ingest/source.json"),
         metrics=metrics,
@@ -56,15 +56,10 @@ def read_inputs(
         stats=read_json(line / "graph/stats.json"),
         timing={name: timing(line / name) for name in stages if timing(line / name)},
         watched=people.watched(),
-        recommended=people.recommended(_cutoff(metrics)),
-        people=people.shown(users, k, f"ndcg@{_cutoff(metrics)}"),
+        recommended=people.recommended(cutoff),
+        people=people.shown(users, k, f"ndcg@{cutoff}"),
         lineage=lineage,
     )
-
-
-def _cutoff(metrics: dict[str, Any]) -> int:
-    cutoffs = [int(name.partition("@")[2]) for name in metrics["models"]["full"]["test"]]
-    return 20 if 20 in cutoffs else max(cutoffs)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from recsmith.model.names import BASELINES, cutoffs_of, headline_cutoff
 from recsmith.report import labels
 from recsmith.report import numbers as n
 
-ORDER = ("full", "popularity", "item_knn", "ease", "als", "lightgcn", "bundle")
+ORDER = ("full", *BASELINES, "bundle")
 """Winner, baselines, compressed winner."""
 
 
@@ -20,16 +21,11 @@ def result_rows(
     evaluate's timing.json. ms: one user's list from the bundle (median), a user's share of ranking everybody elsewhere.
     """
     models = metrics["models"]
-    cutoff = _cutoff(models["full"]["test"])
+    cutoff = headline_cutoff(cutoffs_of(models["full"]["test"]))
     head = ["model", "what", f"NDCG@{cutoff}", f"Recall@{cutoff}", "bytes", "ms a user"]
     return head, [
         _row(name, models[name], cutoff, choice, timing, metrics["users"]) for name in ORDER if name in models
     ]
-
-
-def _cutoff(test: dict[str, float]) -> int:
-    cutoffs = [int(name.partition("@")[2]) for name in test]
-    return 20 if 20 in cutoffs else max(cutoffs)
 
 
 def _row(

@@ -13,13 +13,14 @@ import torch
 from recsmith.config.evaluate import Evaluate
 from recsmith.engine.evaluate import evaluate
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
-from recsmith.evaluation.judge import Entry, Verdict, headline_cutoff, headline_metrics, judge
+from recsmith.evaluation.judge import Entry, Verdict, headline_metrics, judge
 from recsmith.evaluation.oracle import oracle
 from recsmith.evaluation.pair_scores import model_pair_scores
 from recsmith.evaluation.write import Ids, write_results
 from recsmith.files import file_hash
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
+from recsmith.model.names import headline_cutoff
 from recsmith.model.record import Record
 
 USERS, ITEMS = 12, 15
