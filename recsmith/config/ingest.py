@@ -102,11 +102,6 @@ class Ingest(Section):
     sql: Sql | None = None
     demo: Demo = Demo()
 
-    @property
-    def untouched(self) -> bool:
-        """Whether this is the default source, so that the demo may stand in for it."""
-        return self.model_copy(update={"demo": Demo()}) == Ingest()
-
     @model_validator(mode="after")
     def _the_source_has_what_it_needs(self) -> Ingest:
         if self.source in ("ml-latest-small", "demo") and (self.path != RAW or self.files or self.sql):

@@ -15,12 +15,10 @@ from recsmith.sources.arrow import pc
 from recsmith.sources.contract import Tables
 from recsmith.tables import columns as c
 
-ORDER = (c.USER, c.TIMESTAMP, c.ITEM, c.EVENT, c.WEIGHT, c.SPLIT)
-
 
 def ordered(name: str, table: pa.Table) -> pa.Table:
     """Rows in an order that depends on nothing but their values."""
-    keys = ORDER if name == "interactions" else table.column_names
+    keys = c.ORDER if name == "interactions" else table.column_names
     by_rank = pa.table({key: _rank(table.column(key)) for key in keys})
     order = pc.sort_indices(by_rank, sort_keys=[(key, "ascending") for key in keys])
     return table.take(order)

@@ -17,6 +17,8 @@ SOURCE_USER, TARGET_USER = "user_id", "friend_id"
 HEAD, RELATION, TAIL = "head", "relation", "tail"
 
 INTERACTIONS = (USER, ITEM, TIMESTAMP, WEIGHT, EVENT, SPLIT)
+ORDER = (USER, TIMESTAMP, ITEM, EVENT, WEIGHT, SPLIT)
+"""How interactions are ordered in every file; nulls first in those of the splits, strings by their UTF-8 bytes."""
 DEFAULT_EVENT = "interaction"
 SPLITS = ("train", "valid", "test")
 TABLES = ("interactions", "users", "items", "social", "knowledge")

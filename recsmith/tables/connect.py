@@ -17,10 +17,8 @@ from ibis.backends.duckdb import Backend
 
 from recsmith.errors import UserError
 from recsmith.files import replacing
-from recsmith.tables.columns import EVENT, INTERACTIONS, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import EVENT, INTERACTIONS, ITEM, ORDER, SPLIT, TIMESTAMP, USER, WEIGHT
 
-ORDER = (USER, TIMESTAMP, ITEM, EVENT, WEIGHT, SPLIT)
-"""How interactions are ordered in every file; nulls first, strings by their UTF-8 bytes."""
 SCHEMA = pa.schema(
     [
         (USER, pa.string()),

@@ -19,6 +19,8 @@ ROOMS = {
     "dvc": (),
     "torch_geometric": ("recsmith/operators/",),
     "altair": ("recsmith/report/",),
+    "ibis": ("recsmith/tables/", "recsmith/validation/", "recsmith/sources/sql.py"),
+    "implicit": ("recsmith/baselines/",),
 }
 
 

@@ -185,8 +185,8 @@ def test_files_are_read_back_as_they_were_and_are_the_same_bytes_twice(written: 
 
 
 def test_the_graph_never_opens_test(written: Any, tmp_path: Path) -> None:
-    (tmp_path / "split" / "test.parquet").write_bytes(b"sealed")
-    written(tmp_path / "out")
+    (tmp_path / "split" / "test.parquet").write_bytes(b"sealed, and no Parquet")
+    assert written(tmp_path / "out")["users"] > 0
 
 
 def test_a_missing_file_is_named(written: Any, tmp_path: Path) -> None:
