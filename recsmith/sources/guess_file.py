@@ -17,6 +17,8 @@ Ask = Callable[[str, Sequence[str], str], str]
 """(question, options with the likeliest first, the option of the command that answers it) -> one of the options."""
 NONE = "none"
 SHOWN = 3
+ANYTHING = ("id", "name", "title", NONE)
+"""Names of columns that mean one thing in one file and another in the next."""
 IN_ORDER = {"social": (c.SOURCE_USER, c.TARGET_USER, c.WEIGHT), "knowledge": (c.HEAD, c.RELATION, c.TAIL)}
 """How pairs and triples without a header are always written."""
 
@@ -40,9 +42,20 @@ class Hints:
         return [name for group in said for name in group if name]
 
     def of(self, seen: Look, role: str) -> dict[str, str]:
-        """The columns that were said for one file."""
-        general = self.columns.get("", {}) if table_of(role) == "interactions" else {}
+        """The columns that were said for one file; what was said for none is looked for where it can stand."""
+        general, table = self.columns.get("", {}), table_of(role)
+        if table == "interactions":
+            beside = set(meanings.WORDS["items"]) - set(meanings.WORDS[table])
+            general = {name: column for name, column in general.items() if name not in beside}
+        else:
+            here = seen.names if seen.header is not False else ()
+            general = {n: column for n, column in general.items() if n in meanings.WORDS[table] and column in here}
         return general | self.columns.get(seen.path.name, {})
+
+    def called(self, name: str) -> set[str]:
+        """The columns of any file that were said to be ``name``, but for those that say nothing elsewhere."""
+        said = {columns[name] for columns in self.columns.values() if name in columns}
+        return {column for column in said if not column.isdigit() and meanings.plain(column) not in ANYTHING}
 
 
 def understood(seen: Look, hints: Hints, ask: Ask) -> Look:
@@ -126,6 +139,7 @@ def _columns(seen: Look, role: Role, hints: Hints, ask: Ask) -> dict[str, str]:
             continue
         left = [column for column in seen.names if column not in found.values()]
         matching, due = meanings.matches(left, words), name in REQUIRED[table]
+        matching = matching or [column for column in left if due and column in hints.called(name)]
         column = _column(seen, name, matching, left, due, said, prefix, ask)
         if column is not None:
             found[name] = column
@@ -149,17 +163,29 @@ def _column(
         return matching[0]
     if seen.header is False and name == c.TIMESTAMP:
         return next((column for column in left if meanings.looks_like_time(seen.column(column))), None)
-    options = matching or (left if due else _unnamed(seen, name, left) if not said else [])
+    options = matching or (
+        left if due else _by_values(seen, name, left) or ([] if said else _unnamed(seen, name, left))
+    )
     if not options:
         if due:
             raise UserError(f"{seen.path.name} has too few columns: none is left for {name}.")
         return None
     if not due:
-        options = [*options, NONE] if matching else [NONE, *options]
+        sure = matching or name in (c.TIMESTAMP, c.EVENT)
+        options = [*options, NONE] if sure else [NONE, *options]
     shown = "; ".join(f"{column!r}: {_examples(seen, column)}" for column in options if column != NONE)
     question = f"{seen.path.name}: which column is the {name}? {shown}"
     answer = ask(question, options, f"--column {prefix}{name}={options[0]}")
     return None if answer == NONE else answer
+
+
+def _by_values(seen: Look, name: str, left: list[str]) -> list[str]:
+    """Columns whose values, not their names, look like the times or the events of interactions."""
+    if name == c.TIMESTAMP:
+        return [column for column in left if meanings.looks_like_time(seen.column(column))]
+    if name == c.EVENT:
+        return [column for column in left if meanings.looks_like_events(seen.column(column))]
+    return []
 
 
 def _unnamed(seen: Look, name: str, left: list[str]) -> list[str]:

@@ -24,20 +24,6 @@ SIDES = {
     "users": ("user", "customer", "member"),
 }
 """Words in the names of files without a header."""
-EVENTS = (
-    "view",
-    "click",
-    "cart",
-    "buy",
-    "purchase",
-    "order",
-    "favourite",
-    "favorite",
-    "like",
-    "share",
-    "play",
-    "rating",
-)
 
 
 def words(path: Path) -> list[str]:
@@ -56,7 +42,9 @@ def roles(looks: Sequence[Look], hints: Hints, ask: Ask, said: list[str]) -> dic
     _rivals(found, by_path, ask)
     left = [path.name for path, role in found.items() if role in (None, IGNORE)]
     if left:
-        said.append(f"Left out: {', '.join(left)}.")
+        untold = [path.name for path, role in found.items() if role is None]
+        how = f" Where it should be read, say what it holds, e.g. --role {untold[0]}=items." if untold else ""
+        said.append(f"Left out: {', '.join(left)}.{how}")
     return {path: cast(Role, role) for path, role in found.items() if role not in (None, IGNORE)}
 
 
@@ -75,7 +63,8 @@ def _role(seen: Look, hints: Hints) -> str | None:
     if {c.USER, c.ITEM} <= set(hints.columns.get(seen.path.name, {})):
         return "interactions"
     if seen.header is not False:
-        return meanings.role_of(seen.names)
+        users, items = hints.called(c.USER), hints.called(c.ITEM)
+        return meanings.role_of([c.USER if n in users else c.ITEM if n in items else n for n in seen.names])
     sides = [role for role, names in SIDES.items() if set(names) & set(words(seen.path))]
     return sides[0] if sides else "interactions" if len(seen.names) > 1 else None
 
@@ -85,6 +74,7 @@ def _somebody_acts(found: dict[Path, str | None], looks: dict[Path, Look], ask: 
     if any(role in ("interactions", *c.SPLITS) for role in found.values()):
         return
     able = [path for path, seen in looks.items() if len(seen.names) > 1 or seen.format == "lightgcn"]
+    able.sort(key=lambda path: -path.stat().st_size)
     if not able:
         raise UserError(_nothing(list(looks.values())))
     chosen = able[0].name
@@ -132,7 +122,7 @@ def _rivals(found: dict[Path, str | None], looks: dict[Path, Look], ask: Ask) ->
 
 
 def _event(path: Path) -> str | None:
-    return next((word for word in words(path) if word in EVENTS), None)
+    return next((word for word in words(path) if word in meanings.DEEDS), None)
 
 
 def events(roles: dict[Path, Role], looks: Sequence[Look], hints: Hints, ask: Ask) -> dict[Path, str]:

@@ -24,6 +24,10 @@ USERS = (
         "username",
         "profilename",
         "author",
+        "visitor",
+        "client",
+        "shopper",
+        "buyer",
     ),
 )
 ITEMS = (
@@ -70,6 +74,21 @@ WORDS: dict[str, dict[str, Sequence[str]]] = {
     },
 }
 """Role -> canonical column -> names that people give it, the surest first."""
+DEEDS = (
+    "view",
+    "click",
+    "cart",
+    "buy",
+    "purchase",
+    "order",
+    "favourite",
+    "favorite",
+    "like",
+    "share",
+    "play",
+    "rating",
+)
+"""What people do to things, in the names of files and the values of columns."""
 UNIT_RANGES = (("s", 1e8, 4.2e9), ("ms", 1e11, 4.2e12), ("us", 1e14, 4.2e15), ("ns", 1e17, 4.2e18))
 """From 1973 to 2103, in each unit: the ranges do not overlap."""
 
@@ -126,3 +145,9 @@ def unit_of(sample: Sequence[object]) -> str | None:
 def looks_like_time(sample: Sequence[object]) -> bool:
     """Whether values without a name can only be times: dates, or numbers of the size that times have now."""
     return bool(sample) and unit_of(sample) is not None and len({str(value) for value in sample}) > 1
+
+
+def looks_like_events(sample: Sequence[object]) -> bool:
+    """Whether values can only be what people did: several kinds, each with a word such as view or buy in it."""
+    kinds = {str(value).lower() for value in sample}
+    return len(kinds) > 1 and all(set(DEEDS) & set(re.findall("[a-z]+", kind)) for kind in kinds)

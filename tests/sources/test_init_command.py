@@ -280,3 +280,33 @@ def test_options_may_hold_for_one_file_only(tmp_path: Path, command: Command) ->
     tables = read(ingest(tmp_path), tmp_path)
     assert tables.items["title"].to_pylist() == ["Tea, Cup", "Pot, Cup"]
     assert tables.interactions["weight"].to_pylist() == [5.0, 3.0]
+
+
+def shop(root: Path) -> None:
+    """A shop whose columns have names that nobody can know."""
+    folder = root / "shop"
+    folder.mkdir()
+    lines(folder / "artikel.csv", "Artikel;Titel", "01;Größe klein", "02;Hut", "03;Schal")
+    rows = ("Jörg 7;01;view;2023-08-17T06:58:23Z", "007;02;buy;2023-09-17T06:58:23Z", "7;03;cart;2023-10-17T06:58:23Z")
+    lines(folder / "log.csv", "Kunde;Artikel;Aktion;Zeitpunkt", *rows)
+
+
+def test_times_and_events_are_seen_by_their_values_and_asked_about(
+    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(tmp_path)
+    assert command("shop", "--column", "user_id=Kunde", "--column", "item_id=Artikel") == 1
+    said = capsys.readouterr().err
+    assert "--column timestamp=Zeitpunkt" in said
+    assert "--column event=Aktion" in said
+    assert (tmp_path / "params.yaml").read_text() == PARAMS
+
+
+def test_a_column_that_was_named_once_is_known_in_the_other_files(tmp_path: Path, command: Command) -> None:
+    shop(tmp_path)
+    named = ("user_id=Kunde", "item_id=Artikel", "event=Aktion", "timestamp=Zeitpunkt", "title=Titel")
+    assert command("shop", *[word for column in named for word in ("--column", column)]) == 0
+    columns = {spec.role: spec.columns for spec in ingest(tmp_path).files}
+    assert columns["items"] == {"item_id": "Artikel", "title": "Titel"}
+    assert columns["interactions"] | {"timestamp": "Zeitpunkt", "event": "Aktion"} == columns["interactions"]
+    assert split(tmp_path).method == "per_user_temporal"
