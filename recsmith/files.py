@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
         raise _not_written(target, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_asides(folder: Path) -> None:
+    """Remove what killed writers left beside their targets in ``folder``; only where nobody else writes there."""
+    for left in folder.glob(".*"):
+        if left.is_dir() and re.fullmatch(r"\..+\.[a-z0-9_]{8}", left.name):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _swap(new: Path, target: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from recsmith.config.base import Run, parse, read_sections
 from recsmith.errors import UserError, unknown
-from recsmith.files import write_json
+from recsmith.files import remove_asides, write_json
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
@@ -32,6 +34,8 @@ PARAMS = Path("params.yaml")
 DATA = Path("data")
 WORK = Path(".work")
 LOCK_SECONDS = 5.0
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Of the machine, not of our code: a full or read-only disk, a quota, a missing permission."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 S = TypeVar("S", bound=BaseModel)
@@ -99,9 +103,17 @@ def stage(name: str, run: Callable[[Context], None]) -> None:
         _execute(name, run)
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        sys.exit(f"{name}: {_place(error)}: {error.strerror}. Finished work is kept; mend that, then run again.")
     except KeyboardInterrupt as error:
         print(f"{name}: interrupted; run again to go on.", file=sys.stderr, flush=True)
         sys.exit(143 if error.args else 130)
+
+
+def _place(error: OSError) -> str:
+    return str(error.filename or f"a file below {DATA}, {WORK} or {tempfile.gettempdir()}")
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -114,6 +126,7 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
     settings = parse(sections.get("run") or {}, Run, f"{PARAMS}: run")
     with only_writer(name), limited_threads(settings.threads):
         context = Context(name, sections, settings, Track(name, run_id(), WORK / "wandb"))
+        remove_asides(context.out)
         context.say(_yaml({"run": settings.model_dump(mode="json")}))
         try:
             with _memory() as peak:

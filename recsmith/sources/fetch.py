@@ -16,10 +16,10 @@ from recsmith.files import file_hash, read_json, replacing, write_json
 from recsmith.sources import movielens, places, sql
 from recsmith.sources.download import NotThere, download
 
-FIRST_SECONDS = 10.0
-"""How long the network has to answer on the first run,"""
-LATER_SECONDS = 2.0
-"""and on later runs, after it did not answer."""
+FIRST_SECONDS = 8.0
+"""How long the network has to answer on the first run, that the demo stands in within ten seconds,"""
+LATER_SECONDS = 1.2
+"""and on later runs, after it did not answer: within two."""
 REASON = "neither the mirror nor the official address gave MovieLens latest-small with the right contents"
 Say = Callable[[str], None]
 
@@ -54,6 +54,8 @@ def _movielens(raw: Path, mirror: str | None, say: Say) -> None:
     if before.get("name") == movielens.NAME and _right(raw):
         say(f"{movielens.NAME} is in {RAW} already.")
         return
+    if before.get("name") == movielens.NAME:
+        say(f"{RAW} no longer holds {movielens.NAME} as it was published (a file is changed or missing); once more.")
     end = time.monotonic() + (LATER_SECONDS if before.get("stand_in") else FIRST_SECONDS)
     wanted = list(_places(mirror))
     for left, (via, where) in zip(range(len(wanted), 0, -1), wanted, strict=True):

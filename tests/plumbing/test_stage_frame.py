@@ -131,6 +131,21 @@ def test_a_defect_of_ours_keeps_its_traceback(run: Stage) -> None:
     assert "Traceback" in run("1 / 0").stderr
 
 
+def test_a_full_disk_or_a_missing_permission_is_told_plainly(run: Stage) -> None:
+    result = run('import errno\nraise OSError(errno.ENOSPC, "No space left on device", "journal.json")')
+    assert result.returncode == 1
+    assert result.stderr.startswith("split: journal.json: No space left on device. Finished work is kept;")
+
+
+def test_what_a_killed_writer_left_aside_is_swept(run: Stage, folder: Path) -> None:
+    killed = "import os, signal\nfrom recsmith.files import replacing\n"
+    killed += 'with replacing("data/split/x.json"):\n    os.kill(os.getpid(), signal.SIGKILL)'
+    assert run(killed).returncode == -signal.SIGKILL
+    assert list((folder / "data/split").glob(".x.json.*"))
+    assert run("pass").returncode == 0
+    assert sorted(path.name for path in (folder / "data/split").iterdir()) == ["run.json", "timing.json"]
+
+
 def test_a_second_writer_is_refused_and_told_who_is_at_it(run: Stage, folder: Path) -> None:
     first = subprocess.Popen(command("import time\nprint('in', flush=True)\ntime.sleep(60)"), cwd=folder,
                              env=environment(), stdout=subprocess.PIPE, text=True)  # fmt: skip

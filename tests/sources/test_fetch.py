@@ -25,6 +25,8 @@ from recsmith.sources.fetch import fetch
 from recsmith.sources.registry import read
 
 DEFAULT = Ingest()
+PYTHON_SECONDS = 0.8
+"""What the command itself takes to start."""
 CONTENTS = {
     "links.csv": b"movieId,imdbId,tmdbId\n1,0114709,862\n",
     "movies.csv": b'movieId,title,genres\n1,"Story, A (1995)",Comedy\n2,Other,Drama\n',
@@ -179,7 +181,8 @@ def test_a_silent_network_is_given_up_in_time_and_sooner_the_next_time(
 
 
 def test_the_limits_are_ten_seconds_and_then_two() -> None:
-    assert (fetching.FIRST_SECONDS, fetching.LATER_SECONDS) == (10.0, 2.0)
+    assert fetching.FIRST_SECONDS + PYTHON_SECONDS <= 10.0
+    assert fetching.LATER_SECONDS + PYTHON_SECONDS <= 2.0
 
 
 @pytest.mark.parametrize(
