@@ -9,16 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from recsmith.config.base import parse
-from recsmith.config.baseline import Baseline
-from recsmith.config.compress import Compress
-from recsmith.config.evaluate import Evaluate
-from recsmith.config.graph import Graph
-from recsmith.config.ingest import Ingest
 from recsmith.config.report import Report
-from recsmith.config.search import Search
-from recsmith.config.split import Split
-from recsmith.config.train import Train
-from recsmith.config.validate import Validate
+from recsmith.config.sections import SECTIONS
 from recsmith.files import file_hash, read_json, write_json, write_text
 from recsmith.report.lineage import lineage
 from recsmith.report.page import card, page
@@ -26,15 +18,13 @@ from recsmith.report.read import read_inputs
 from recsmith.report.table import result_table
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
-SECTIONS = (Ingest, Validate, Split, Graph, Baseline, Search, Train, Compress, Evaluate, Report)
-"""In the order of ``STAGES``."""
 LINE = STAGES[:-1]
 
 
 def run(context: Context) -> None:
     """Write the page, the model card and the lineage."""
     params = context.section("report", Report)
-    search, evaluate, compress = (_section(context, model) for model in (Search, Evaluate, Compress))
+    search, evaluate, compress = (_section(context, name) for name in ("search", "evaluate", "compress"))
     inputs = read_inputs(
         DATA,
         LINE,
@@ -52,14 +42,12 @@ def run(context: Context) -> None:
     context.say(f"The report: {(context.out / 'report.html').resolve()}")
 
 
-def _section(context: Context, model: type) -> Any:
-    name = STAGES[SECTIONS.index(model)]
-    return parse(context.sections.get(name) or {}, model, f"{PARAMS}: {name}")
+def _section(context: Context, name: str) -> Any:
+    return parse(context.sections.get(name) or {}, SECTIONS[name], f"{PARAMS}: {name}")
 
 
 def _lineage(context: Context) -> dict[str, Any]:
-    sections = zip(STAGES, SECTIONS, strict=True)
-    effective = {name: _section(context, model).model_dump(mode="json") for name, model in sections}
+    effective = {name: _section(context, name).model_dump(mode="json") for name in STAGES}
     lock, requirements = Path("dvc.lock"), Path("requirements.lock")
     return lineage(
         git=_git(),
