@@ -8,6 +8,7 @@ import numpy as np
 
 from recsmith.compress.contract import Knobs
 from recsmith.compress.popularity import narrowed
+from recsmith.compress.vectors import with_vectors
 from recsmith.errors import UserError
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table
@@ -15,18 +16,8 @@ from recsmith.serving.tables import SparseTable, Table
 
 def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
     """All tables of ``model`` as float16; UserError where a number is too large for it."""
-    return replace(
-        model,
-        popularity=narrowed(model.popularity),
-        item_vectors=_table(model.item_vectors),
-        projection=_table(model.projection),
-        user_vectors=_table(model.user_vectors),
-        sparse=_sparse(model.sparse),
-    )
-
-
-def _table(table: Table | None) -> Table | None:
-    return None if table is None else Table(_half(table.dequantised()))
+    small = with_vectors(model, lambda table: Table(_half(table.dequantised())))
+    return replace(small, popularity=narrowed(model.popularity), sparse=_sparse(model.sparse))
 
 
 def _sparse(table: SparseTable | None) -> SparseTable | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from recsmith.compress.contract import Knobs
 from recsmith.compress.popularity import narrowed
+from recsmith.compress.vectors import with_vectors
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table
 
@@ -16,14 +17,8 @@ LEVELS = 127
 
 def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
     """All tables of ``model`` as int8 with a scale for each row."""
-    return replace(
-        model,
-        popularity=narrowed(model.popularity),
-        item_vectors=_table(model.item_vectors),
-        projection=_table(model.projection),
-        user_vectors=_table(model.user_vectors),
-        sparse=_sparse(model.sparse),
-    )
+    small = with_vectors(model, lambda table: quantise(table.dequantised()))
+    return replace(small, popularity=narrowed(model.popularity), sparse=_sparse(model.sparse))
 
 
 def scales(largest: np.ndarray) -> np.ndarray:
@@ -36,10 +31,6 @@ def quantise(values: np.ndarray) -> Table:
     """Rows (n, r) float32 as int8 with scales."""
     scale = scales(np.abs(values).max(axis=1, initial=0))
     return Table(_rounded(values, scale[:, None]), scale)
-
-
-def _table(table: Table | None) -> Table | None:
-    return None if table is None else quantise(table.dequantised())
 
 
 def _sparse(table: SparseTable | None) -> SparseTable | None:

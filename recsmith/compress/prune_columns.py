@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
 from nni.compression.pruning import FPGMPruner, L1NormPruner, L2NormPruner
 
 from recsmith.compress.contract import Knobs
+from recsmith.compress.vectors import with_vectors
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import Table
 
@@ -56,12 +56,4 @@ def _mask(values: np.ndarray, knobs: Knobs) -> np.ndarray:
 
 
 def _cut(model: ServingModel, change: Callable[[np.ndarray], np.ndarray]) -> ServingModel:
-    def table(old: Table | None) -> Table | None:
-        return None if old is None else Table(change(old.dequantised()))
-
-    return replace(
-        model,
-        item_vectors=table(model.item_vectors),
-        projection=table(model.projection),
-        user_vectors=table(model.user_vectors),
-    )
+    return with_vectors(model, lambda table: Table(change(table.dequantised())))
