@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,8 +21,9 @@ from recsmith.errors import UserError
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes the place of ``path``.
 
-    Works for files and folders (create either at the yielded path). On any error the temporary path is removed and
-    ``path`` stays as it was; a full disk or a missing permission is a UserError.
+    Works for files and folders (create either at the yielded path), but a file never takes the place of a folder. On
+    any error the temporary path is removed and ``path`` stays as it was; a folder in the way, a full disk or a missing
+    permission is a UserError.
     """
     target = Path(path)
     try:
@@ -46,9 +48,18 @@ def remove_asides(folder: Path) -> None:
 
 
 def _swap(new: Path, target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
-        os.replace(target, new.parent / f"{target.name}.old")
-    os.replace(new, target)
+    if target.is_dir() and not new.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, and a file is to be written")
+    if target.is_symlink() or not target.is_dir():
+        os.replace(new, target)
+        return
+    old = new.parent / f"{target.name}.old"
+    os.replace(target, old)
+    try:
+        os.replace(new, target)
+    except BaseException:
+        os.replace(old, target)
+        raise
 
 
 def _not_written(target: Path, error: OSError) -> UserError:
@@ -73,6 +84,8 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 
