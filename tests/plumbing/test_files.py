@@ -46,9 +46,13 @@ def test_a_folder_comes_back_where_the_new_one_cannot_take_its_place(
             raise OSError(5, "Input/output error")
         moved(source, target)
 
-    with pytest.raises(UserError, match="Input/output error"), replacing(tmp_path / "out") as aside:
-        aside.mkdir()
-        monkeypatch.setattr(os, "replace", second_fails)
+    def write() -> None:
+        with replacing(tmp_path / "out") as aside:
+            aside.mkdir()
+            monkeypatch.setattr(os, "replace", second_fails)
+
+    with pytest.raises(UserError, match="Input/output error"):
+        write()
     assert (kept(tmp_path), kept(tmp_path / "out")) == (["out"], ["old"])
 
 
