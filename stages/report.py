@@ -15,7 +15,6 @@ from recsmith.files import file_hash, read_json, write_json, write_text
 from recsmith.report.lineage import lineage
 from recsmith.report.page import card, page
 from recsmith.report.read import read_inputs
-from recsmith.report.table import result_table
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
 LINE = STAGES[:-1]
@@ -38,8 +37,7 @@ def run(context: Context) -> None:
     write_json(context.out / "lineage.json", inputs.lineage)
     write_text(context.out / "model_card.md", card(inputs))
     write_text(context.out / "report.html", page(inputs))
-    context.say(result_table(inputs.metrics, inputs.choice, inputs.timing.get("evaluate", {})))
-    context.say(f"The report: {(context.out / 'report.html').resolve()}")
+    context.say(f"The report: {(context.out / 'report.html').resolve()}; `make results` prints its table")
 
 
 def _section(context: Context, name: str) -> Any:
@@ -56,7 +54,7 @@ def _lineage(context: Context) -> dict[str, Any]:
         params={"run": context.run.model_dump(mode="json"), **effective},
         requirements=file_hash(requirements) if requirements.exists() else None,
         runs={name: read_json(path) for name in LINE if (path := DATA / name / "run.json").exists()},
-        bundle=file_hash(DATA / "compress/bundle/manifest.json"),
+        bundle=read_json(DATA / "compress/bundle/manifest.json")["digest"],
         threads=context.run.threads,
     )
 
