@@ -30,11 +30,22 @@ class Ids:
 def write_results(
     folder: Path, document: dict[str, Any], verdict: Verdict, relevant: Relevant, seen: Graph, ids: Ids
 ) -> None:
-    """Write all three files into ``folder``; ``document`` becomes metrics.json."""
+    """Write all files into ``folder``; ``document`` becomes metrics.json, its headline summary.json."""
     write_json(folder / "metrics.json", document)
+    write_json(folder / "summary.json", _summary(verdict))
     write_text(folder / "slices.csv", _csv(verdict.slices))
     with replacing(folder / "per_user.parquet") as aside:
         pq.write_table(_per_user(verdict, relevant.users, seen, ids), aside, compression="zstd")
+
+
+def _summary(verdict: Verdict) -> dict[str, dict[str, float]]:
+    """Model -> NDCG and recall on the test at the headline's cut-off: few enough numbers for ``dvc metrics show``."""
+    measured = {name: model["test"] for name, model in verdict.models.items() if model.get("test")}
+    cutoff = headline_cutoff(cutoffs_of(next(iter(measured.values()))))
+    return {
+        f"{metric}@{cutoff}": {name: values[f"{metric}@{cutoff}"] for name, values in measured.items()}
+        for metric in ("ndcg", "recall")
+    }
 
 
 def _per_user(verdict: Verdict, users: np.ndarray, seen: Graph, ids: Ids) -> pa.Table:

@@ -124,8 +124,8 @@ def baselines(inputs: Inputs) -> Table:
 
 def checks(inputs: Inputs) -> Table:
     """What the data checks found, failures first."""
-    found = sorted(inputs.checks.get("checks", {}).items(), key=lambda item: bool(item[1].get("success")))
-    rows = [[_mark(check), name.replace("_", " "), _finding(name, check)] for name, check in found]
+    found = sorted(inputs.checks.get("checks", []), key=lambda check: bool(check.get("success")))
+    rows = [[_mark(check), check["name"].replace("_", " "), _finding(check["name"], check)] for check in found]
     return Table(["", "check", "found"], rows)
 
 

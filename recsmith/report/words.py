@@ -15,6 +15,8 @@ def headline(inputs: Inputs) -> str:
     rival = inputs.strongest
     if rival is not None and _paired(inputs, rival)["interval"][1] < 0:
         return f"On {source}, {labels.model(rival)} does better than the best that the search found."
+    if rival is not None and _paired(inputs, rival)["difference"] < 0:
+        return f"{name[0].upper()}{name[1:]} and {labels.model(rival)} are level on {source}."
     return f"{name[0].upper()}{name[1:]} wins on {source}."
 
 
@@ -197,7 +199,7 @@ def _future(inputs: Inputs) -> str:
 
 def checked(inputs: Inputs) -> str:
     """What the data checks said, in one sentence."""
-    found = list(inputs.checks.get("checks", {}).values())
+    found = inputs.checks.get("checks", [])
     if not found:
         return "No checks were recorded."
     failed = [check for check in found if not check.get("success")]

@@ -47,12 +47,15 @@ class Report:
         return [finding for finding in self.findings if finding.severity == "critical" and not finding.success]
 
     def as_json(self) -> dict[str, Any]:
-        """Small and deterministic; a check that could not be judged has an ``error`` beside the usual keys."""
-        names = ("severity", "success", "unexpected", "total", "observed")
-        checks = {finding.name: {name: getattr(finding, name) for name in names} for finding in self.findings}
-        for finding in self.findings:
+        """Small and deterministic; a check that could not be judged has an ``error`` beside the usual keys.
+
+        Checks are a list: ``dvc metrics show`` makes a column of every number that has a name of its own.
+        """
+        names = ("name", "severity", "success", "unexpected", "total", "observed")
+        checks = [{name: getattr(finding, name) for name in names} for finding in self.findings]
+        for finding, check in zip(self.findings, checks, strict=True):
             if finding.error is not None:
-                checks[finding.name]["error"] = finding.error
+                check["error"] = finding.error
         return {"success": not self.broken, "checks": checks, "counts": self.counts}
 
 

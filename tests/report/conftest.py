@@ -191,22 +191,24 @@ def make_inputs(family: str = "filter", bases: dict[str, float] | None = None, *
         "choice": {"bytes": {"chosen": 2_480_000, "export": 12_400_000}},
         "checks": {
             "success": True,
-            "checks": {
-                "no_null_ids": {
+            "checks": [
+                {
+                    "name": "no_null_ids",
                     "severity": "critical",
                     "success": True,
                     "unexpected": 0,
                     "total": 100836,
                     "observed": "",
                 },
-                "no_duplicates": {
+                {
+                    "name": "no_duplicates",
                     "severity": "warning",
                     "success": False,
                     "unexpected": 4,
                     "total": 100836,
                     "observed": "rows",
                 },
-            },
+            ],
         },
         "audit": {
             "method": "per_user_temporal",

@@ -35,6 +35,14 @@ def test_a_winner_that_loses_to_a_baseline_is_not_headlined() -> None:
     assert words.headline(duel(0.01, 0.002, 0.018)) == "A linear item filter wins on MovieLens latest-small."
 
 
+def test_a_winner_behind_a_baseline_by_chance_alone_is_level_with_it() -> None:
+    assert (
+        words.headline(duel(-0.01, -0.02, 0.002))
+        == "A linear item filter and EASE are level on MovieLens latest-small."
+    )
+    assert words.headline(duel(0.01, -0.002, 0.02)) == "A linear item filter wins on MovieLens latest-small."
+
+
 def test_a_baseline_that_won_the_search_is_called_by_its_name() -> None:
     inputs = duel(0.0, 0.0, 0.0)
     twin = replace(inputs, best={**inputs.best, "source": "baseline", "record": {"name": "ease"}})
