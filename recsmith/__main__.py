@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         _command(name).run(args)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except UserError as error:
         print(f"recsmith {name}: {error}", file=sys.stderr)
         return 1
@@ -40,8 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"recsmith {name}: interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) left early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
+    except OSError as error:  # a full disk, a missing permission
+        print(f"recsmith {name}: {error.filename or 'the output'}: {error.strerror or error}.", file=sys.stderr)
+        _hush()
+        return 1
     return 0
+
+
+def _hush() -> None:
+    """Let what is still unwritten go nowhere, so that Python does not complain about it at its end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -194,3 +194,24 @@ def test_commands_that_serve_load_numpy_and_nothing_heavy(tmp_path: Path, argume
     command = [sys.executable, "-c", code, arguments[0], "--bundle", "b", *arguments[1:]]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
+
+
+@pytest.mark.parametrize(("redirect", "status"), [(">/dev/full", 1), (">&-", 0)])
+def test_an_output_that_takes_nothing_is_no_traceback(tmp_path: Path, redirect: str, status: int) -> None:
+    folder = make_bundle(tmp_path / "b")
+    line = f"{sys.executable} -m recsmith recommend --bundle {folder} --history i01 {redirect}"
+    result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert result.returncode == status
+    assert "Traceback" not in result.stderr
+    assert ("the output: No space left on device" in result.stderr) == bool(status)
+    assert "Exception ignored" not in result.stderr
+
+
+def test_a_folder_given_as_out_is_refused_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, mine = make_bundle(tmp_path / "b"), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear", encoding="utf-8")
+    for command in (["embed"], ["recommend", "--users", "all"]):
+        assert main([*command, "--bundle", str(folder), "--out", str(mine)]) == 1
+        assert "it is a folder" in capsys.readouterr().err
+    assert (mine / "letter.txt").read_text(encoding="utf-8") == "dear"
