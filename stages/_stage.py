@@ -84,7 +84,7 @@ class Context:
 
     def metric(self, name: str, value: float) -> None:
         """One number that sums the stage up; shown and mirrored to the tracker."""
-        self.say(f"{name} {value:.5g}")
+        self.say(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.5g}")
         self.track.summary({name: value})
 
     def timing(self, name: str, value: Any) -> None:
@@ -242,4 +242,5 @@ def _yaml(value: dict[str, Any], *, flow: bool = False) -> str:
     yaml.default_flow_style = True if flow else None
     yaml.width = 10_000
     yaml.dump(value, text)
-    return text.getvalue().rstrip()
+    written = text.getvalue().rstrip()
+    return written[1:-1] if flow else written

@@ -15,28 +15,30 @@ ORDER = ("full", *BASELINES, "bundle")
 def result_rows(
     metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]
 ) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: model, what it is, NDCG, Recall, bytes of the model to serve, ms.
+    """Head and rows: model, what it is, NDCG, Recall, what was searched for, bytes of the model to serve, ms.
 
     ``metrics``, ``choice`` and ``timing`` are the contents of evaluate's metrics.json, compress's choice.json and
     evaluate's timing.json. ms: one user's list from the bundle (median), a user's share of ranking everybody elsewhere.
     """
     models = metrics["models"]
     cutoff = headline_cutoff(cutoffs_of(models["full"]["test"]))
-    head = ["model", "what", f"NDCG@{cutoff}", f"Recall@{cutoff}", "bytes", "ms a user"]
-    return head, [
-        _row(name, models[name], cutoff, choice, timing, metrics["users"]) for name in ORDER if name in models
-    ]
+    shown = [f"ndcg@{cutoff}", f"recall@{cutoff}"]
+    searched = choice.get("metric")
+    if searched and searched not in shown:
+        shown.append(searched)
+    head = ["model", "what", *(labels.metric(name) for name in shown), "bytes", "ms a user"]
+    return head, [_row(name, models[name], shown, choice, timing, metrics["users"]) for name in ORDER if name in models]
 
 
 def _row(
-    name: str, model: dict[str, Any], cutoff: int, choice: dict[str, Any], timing: dict[str, Any], users: int
+    name: str, model: dict[str, Any], shown: list[str], choice: dict[str, Any], timing: dict[str, Any], users: int
 ) -> list[str]:
     test, size = model.get("test") or {}, choice.get("bytes") or {}
     taken = (timing.get("ranking_ms") or {}).get(name)
     ms = (timing.get("bundle_query") or {}).get("p50_ms") if name == "bundle" else taken and taken / users
     weight = {"full": size.get("export"), "bundle": size.get("chosen")}.get(name)
     what = model["architecture"] if test else f"left out: {model.get('note')}"
-    scores = [n.score(test.get(f"{metric}@{cutoff}")) for metric in ("ndcg", "recall")]
+    scores = [n.score(test.get(metric)) for metric in shown]
     return [labels.model(name), what, *scores, n.NONE if weight is None else n.count(weight), n.score(ms, 2)]
 
 

@@ -50,6 +50,9 @@ class FakeContext:
     def section(self, name: str, model: Any) -> Any:
         return model.model_validate({"max_epochs": 6} if name == "train" else {})
 
+    def value(self, name: str, model: Any, knob: str) -> Any:
+        return getattr(self.section(name, model), knob)
+
     def say(self, text: str) -> None:
         self.lines.append(text)
 

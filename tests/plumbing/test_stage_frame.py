@@ -66,7 +66,7 @@ def test_the_effective_section_is_shown_with_its_defaults(run: Stage) -> None:
 
 def test_one_value_of_another_section_is_shown_alone(run: Stage) -> None:
     shown = run('print("got", context.value("split", Split, "valid") + 1)').stdout
-    assert "{split.valid: 0.2}" in shown
+    assert "\nsplit.valid: 0.2\n" in shown
     assert "got 1.2" in shown
     assert "dedupe" not in shown
 

@@ -52,6 +52,14 @@ def test_the_table_holds_winner_baselines_and_compressed_winner() -> None:
     assert rows[-1] == ["Winner, bundle", "bundle with knobs", "0.1302", "0.1432", "2,480,000", "0.43"]
 
 
+def test_what_was_searched_for_stands_in_the_table() -> None:
+    inputs = make_inputs()
+    head, rows = result_rows(inputs.metrics, {**inputs.choice, "metric": "recall@10"}, {})
+    assert head[2:5] == ["NDCG@20", "Recall@20", "Recall@10"]
+    assert {len(row) for row in rows} == {len(head)}
+    assert len(result_rows(inputs.metrics, {**inputs.choice, "metric": "ndcg@20"}, {})[0]) == len(head) - 1
+
+
 def test_the_table_stands_without_times() -> None:
     inputs = make_inputs()
     assert "–" in result_table(inputs.metrics, inputs.choice, {})
