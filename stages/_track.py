@@ -6,6 +6,7 @@ Files are the truth: nothing waits for a tracker, nothing is lost without one.
 from __future__ import annotations
 
 import importlib
+import logging
 import netrc
 import os
 import socket
@@ -73,6 +74,8 @@ class Track:
         self.folder.mkdir(parents=True, exist_ok=True)
         for variable in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_ARTIFACT_DIR"):
             os.environ.setdefault(variable, str(self.folder.resolve()))
+        # W&B keeps a log of its own; where that cannot be written, `_try` says so, and Python need not, line by line.
+        logging.raiseExceptions = False
         wandb, where = _wandb(), mode()
         settings = wandb.Settings(
             console="off",

@@ -99,7 +99,7 @@ def pareto(rows: list[Row]) -> list[Row]:
 def check_gate(row: Row, gate: Gate, metric: str, exact: float) -> None:
     """UserError where the chosen recipe keeps less, or shrinks less, than the gate asks for."""
     found = f"{row.name} is the best recipe for compress.min_retained and"
-    restore = "The last accepted bundle comes back with `dvc checkout data/compress`."
+    restore = "The last accepted bundle comes back with `dvc checkout compress`."
     if row.retained < gate.retained:
         raise UserError(
             f"{found} keeps {row.retained:.2%} of the exact model's {metric} on valid ({row.metrics[metric]:.5f} of "

@@ -62,7 +62,7 @@ def checked_file(folder: Path, name: str, entry: dict[str, Any]) -> Path:
     return path
 
 
-_RESTORE = "Restore it (`dvc checkout data/compress`) or pack it again."
+_RESTORE = "Restore it (`dvc checkout compress`) or pack it again."
 
 
 def _json(folder: Path, path: Path) -> Any:

@@ -82,7 +82,7 @@ def test_the_gate_names_recipe_loss_key_and_the_way_back() -> None:
         "params.yaml: compress.gate.retained = 0.95",
     ):
         assert part in text
-    assert "`dvc checkout data/compress`" in text
+    assert "`dvc checkout compress`" in text
     with pytest.raises(UserError, match=r"10\.00 times smaller .* compress\.gate\.ratio = 16 asks for more"):
         check_gate(row(0.5, 10, 0.99), Gate(ratio=16), METRIC, 0.5)
     check_gate(row(0.5, 10, 0.99), Gate(), METRIC, 0.5)

@@ -110,3 +110,12 @@ def test_every_data_dependency_is_an_out_of_an_earlier_stage(stage: str) -> None
     earlier = [out for name in STAGES[: STAGES.index(stage)] for out in outs(name)]
     wanted = [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("data/")]
     assert [dep for dep in wanted if dep not in earlier] == []
+
+
+def test_what_messages_tell_to_restore_or_make_dvc_knows() -> None:
+    targets = {*STAGES, *(out for stage in STAGES for out in outs(stage))}
+    files = [*(ROOT / "recsmith").rglob("*.py"), *(ROOT / "stages").glob("*.py"), *(ROOT / "docs").glob("*.md")]
+    texts = {path: path.read_text(encoding="utf-8") for path in [*files, ROOT / "README.md"]}
+    told = {word for text in texts.values() for word in re.findall(r"`dvc (?:checkout|repro) ([\w./]+)`", text)}
+    assert "compress" in told
+    assert told <= targets
