@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
 def _users(bundle: Bundle, args: argparse.Namespace) -> None:
     lists = bundle.recommend(None if args.users == "all" else read_users(Path(args.users)), args.k)
     if lists.unknown:
-        warn(f"{len(lists.unknown)} users are unknown and get the popularity list: {some(lists.unknown)}")
+        warn(f"unknown users, who get the popularity list ({len(lists.unknown)}): {some(lists.unknown)}")
     if lists.without_history:
         warn(f"{lists.without_history} users have no history and get the popularity list.")
     _write(bundle, lists, args.out)
@@ -52,7 +52,7 @@ def _history(bundle: Bundle, args: argparse.Namespace) -> None:
     given = list(dict.fromkeys(item.strip() for item in args.history.split(",") if item.strip()))
     answer = bundle.recommend_history(given, args.k)
     if answer.unknown:
-        warn(f"{len(answer.unknown)} items are unknown and left aside: {some(answer.unknown)}")
+        warn(f"unknown items, left aside ({len(answer.unknown)}): {some(answer.unknown)}")
     if answer.untouched:
         warn(f"{len(answer.untouched)} items were touched by nobody and say nothing: {some(answer.untouched)}")
     if answer.popularity:

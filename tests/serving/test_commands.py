@@ -60,7 +60,7 @@ def test_users_come_from_a_file_and_strangers_are_named(
     assert main(arguments) == 0
     assert pq.read_table(out)["user_id"].to_pylist() == ["u3"] * 4 + ["stranger"] * 4 + ["u5"] * 4
     errors = capsys.readouterr().err
-    assert "1 users are unknown and get the popularity list: stranger" in errors
+    assert "unknown users, who get the popularity list (1): stranger" in errors
     assert "1 users have no history" in errors
 
 
@@ -81,7 +81,7 @@ def test_a_history_is_answered_with_titles_and_written_where_asked(
     answer = load(folder).recommend_history(["i00", "i03"], 3)
     ids = [f"i{item:02}" for item in answer.items if item != 29]
     assert all(f"{name}  Title {int(name[1:])}" in said.out for name in ids)
-    assert "1 items are unknown and left aside: nope" in said.err
+    assert "unknown items, left aside (1): nope" in said.err
     assert "1 items were touched by nobody and say nothing: i29" in said.err
     table = pq.read_table(out)
     assert table.column_names == ["item_id", "rank", "score"]
