@@ -55,8 +55,8 @@ def _reached(root: Path, start: Path) -> set[Path]:
 
 @cache
 def beside(file: Path) -> tuple[Path, ...]:
-    """Files in the same folder, other than Python, that a source file names."""
-    others = {path.name: path for path in file.parent.iterdir() if path.is_file() and path.suffix != ".py"}
+    """Files and folders beside a source file that it names and that hold no Python, such as templates."""
+    others = {path.name: path for path in file.parent.iterdir() if path.suffix != ".py" and not any(path.rglob("*.py"))}
     words = (node.value for node in ast.walk(_tree(file)) if isinstance(node, ast.Constant))
     return tuple(sorted(others[word] for word in words if isinstance(word, str) and word in others))
 

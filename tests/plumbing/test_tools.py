@@ -13,6 +13,8 @@ from recsmith.errors import UserError
 from tools import deps, readme, results
 
 ROOT = Path(__file__).resolve().parents[2]
+ALONE = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+"""The environment without the `make` that runs these tests."""
 FILES = {
     "recsmith/__init__.py": "",
     "recsmith/a/__init__.py": "",
@@ -122,7 +124,7 @@ def test_without_a_run_there_is_a_plain_message(tmp_path: Path) -> None:
 def test_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = makefile.split(".PHONY:")[1].splitlines()[0].split()
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["make", "help"], cwd=ROOT, env=ALONE, capture_output=True, text=True, check=True).stdout
     assert {line.split()[1] for line in listed.splitlines()} == set(phony)
 
 
@@ -130,7 +132,7 @@ def test_a_python_that_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
     for name in ("Makefile", "requirements.lock"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     result = subprocess.run(
-        ["make", "run", "PYTHON=nopython"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "run", "PYTHON=nopython"], cwd=tmp_path, env=ALONE, capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
     assert "'nopython' is not there. Name one: make run PYTHON=" in result.stderr
