@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-OPERATORS = ("none", "lightgcn", "gcn", "sage", "gat")
+OPERATORS = (
+    "none",
+    "lightgcn",
+    "gcn",
+    "sage",
+    "gat",
+    "gin",
+    "ngcf",
+    "transformer",
+    "rgcn",
+    "dense",
+    "conv1d",
+    "pooling",
+)
+EDGE_READERS = ("sage", "gat", "gin", "transformer")
+"""Operators that read the attributes of edges where ``edge_dimension`` is above 0."""
+HEADED = ("gat", "transformer")
+"""Operators with attention heads."""
+LINEAR_OPERATORS = ("none", "lightgcn")
+"""Operators that are linear in the vectors and have no weights; an activation is not defined on them."""
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu")
-COMBINATIONS = ("last", "mean", "concat")
-LOSSES = ("bpr", "sampled_softmax")
+COMBINATIONS = ("last", "mean", "concat", "learned", "attention", "gru")
+CONTRASTS = ("none", "simgcl", "xsimgcl")
+STARTS = ("random", "spectral")
+LOSSES = ("bpr", "sampled_softmax", "in_batch_softmax", "bce", "ccl", "directau")
+NEGATIVES = ("uniform", "popularity", "in_batch", "hard")
+OPTIMIZERS = ("adam", "adamw", "adagrad", "rmsprop")
+SCHEDULES = ("constant", "linear", "cosine")
+PRECISIONS = ("float32", "bfloat16")
 METRICS = ("precision", "recall", "f1", "hit_rate", "mrr", "map", "ndcg")
-FILTERS = ("linear", "neighbours", "ridge")
+FILTERS = ("linear", "low_pass", "polynomial", "neighbours", "ridge", "mixture")
 BASELINES = ("popularity", "item_knn", "ease", "als", "lightgcn")
 
 

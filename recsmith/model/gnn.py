@@ -1,0 +1,91 @@
+"""Knobs of a graph neural network, every one of which the search may turn."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recsmith.config.base import Section, one_of
+from recsmith.model.names import (
+    ACTIVATIONS,
+    COMBINATIONS,
+    CONTRASTS,
+    HEADED,
+    LOSSES,
+    NEGATIVES,
+    OPERATORS,
+    OPTIMIZERS,
+    SCHEDULES,
+    STARTS,
+)
+
+
+class Gnn(Section):
+    """Node vectors -> one operator a layer -> combination of the layers -> dot product, trained by a ranking loss."""
+
+    family: Literal["gnn"] = "gnn"
+    operators: tuple[Annotated[str, one_of(OPERATORS)], ...] = ("lightgcn", "lightgcn", "lightgcn")
+    """One a layer; empty or all ``none`` is matrix factorisation."""
+    dimension: int = Field(default=64, ge=1)
+    start: Annotated[str, one_of(STARTS)] = "random"
+    """Id embeddings before training: random, or the leading singular vectors of the normalised graph."""
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "identity"
+    combination: Annotated[str, one_of(COMBINATIONS)] = "mean"
+    """Over the input and the output of every layer."""
+    residual: bool = False
+    target_exponent: float = Field(default=0.5, ge=0, le=1)
+    """Of the degree of the node that hears, in lightgcn, gcn and ngcf: ``D^-target A D^-source``."""
+    source_exponent: float = Field(default=0.5, ge=0, le=1)
+    """Of the degree of the node that is heard."""
+    heads: int = Field(default=1, ge=1)
+    """Of gat and transformer; divides the dimension."""
+    edge_dimension: int = Field(default=0, ge=0)
+    """Of the embedded edge attributes (event, weight, time gap) that sage, gat, gin and transformer read; 0: unread."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of message entries that are dropped while training."""
+    edge_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of edges that are dropped in each step of training; those that stay weigh more by as much."""
+    contrast: Annotated[str, one_of(CONTRASTS)] = "none"
+    """A second objective: two noisy views of a node agree (Yu et al. 2022, 2024)."""
+    contrast_weight: float = Field(default=0.2, ge=0)
+    contrast_noise: float = Field(default=0.1, ge=0)
+    """Length of the noise that each layer adds to each vector."""
+    contrast_temperature: float = Field(default=0.2, gt=0)
+    contrast_layer: int = Field(default=1, ge=1)
+    """xsimgcl: the layer that the final vectors are held against."""
+    loss: Annotated[str, one_of(LOSSES)] = "bpr"
+    sampling: Annotated[str, one_of(NEGATIVES)] = "uniform"
+    """Where negatives come from."""
+    negatives: int = Field(default=1, ge=1)
+    """Sampled items for each interaction."""
+    popularity_exponent: float = Field(default=0.75, ge=0, le=1)
+    """sampling popularity: an item is drawn in proportion to this power of its count."""
+    hard_pool: int = Field(default=8, ge=1)
+    """sampling hard: each negative is the highest scored of so many draws (Zhang et al. 2013)."""
+    log_q: bool = False
+    """Softmax losses: scores are corrected by the log of how often an item is drawn (Yi et al. 2019)."""
+    temperature: float = Field(default=1.0, gt=0)
+    margin: float = Field(default=0.4, ge=-1, le=1)
+    """Loss ccl: negatives below it cost nothing."""
+    negative_weight: float = Field(default=1.0, gt=0)
+    """Loss ccl: weight of the negatives; directau: weight of uniformity."""
+    optimizer: Annotated[str, one_of(OPTIMIZERS)] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0)
+    schedule: Annotated[str, one_of(SCHEDULES)] = "constant"
+    """Of the learning rate over the epochs that are allowed."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of these epochs in which the learning rate grows from 0."""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """L2 on the id embeddings of the batch, as in He et al. 2020, equation 15."""
+    clip: float = Field(default=0.0, ge=0)
+    """Largest norm of the gradient; 0: any."""
+    propagate_every: int = Field(default=1, ge=0)
+    """Steps that share one propagation, where all operators are none or lightgcn; 0: propagate once, after training."""
+    head: Literal["dot", "cosine"] = "dot"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Gnn:
+        if self.heads > 1 and set(self.operators) & set(HEADED) and self.dimension % self.heads:
+            raise ValueError(f"heads = {self.heads} does not divide dimension = {self.dimension}")
+        return self
