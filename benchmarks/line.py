@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -15,17 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from recsmith.files import write_json
+from benchmarks.common import ROOT, measured_on, write_json
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "line.json"
-PACKAGES = ("torch", "numpy", "scipy", "nni", "dvc", "duckdb", "great_expectations")
 
 
 def measure(command: list[str], folder: Path) -> dict[str, Any]:
@@ -76,19 +72,6 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return {
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": commit.stdout.strip(),
-    }
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser("python -m benchmarks.line", description=(__doc__ or "").splitlines()[0])
@@ -100,7 +83,7 @@ def main() -> None:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
         (folder / ".venv").symlink_to(sys.prefix)
         found = {name: measure(["make", name.partition(",")[0]], folder) for name in names}
-    write_json(RESULTS, {"machine": machine(), "measured": found})
+    write_json(RESULTS, measured_on() | {"measured": found})
     for name, values in found.items():
         print(f"make {name:24} {values['seconds']:>8.1f} s {values['peak_mb']:>8,} MB")
 
