@@ -14,13 +14,14 @@ from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.gnn import Network, needed_bytes
-from recsmith.engine.propagate import Gather, SquaredLength
+from recsmith.engine.objective import Objective
+from recsmith.engine.propagate import Gather
 from recsmith.engine.sampling import Batch, Sampler
 from recsmith.engine.vectors import Vectors, vectors
+from recsmith.engine.view import View
 from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.losses import loss
 from recsmith.model.architecture import Filter, Gnn, describe
 from recsmith.model.contract import Model
 
@@ -110,9 +111,9 @@ class _Training:
         self.architecture, self.graph, self.settings = architecture, graph, settings
         self.adjacency = Adjacency(graph, device)
         self.network = Network(architecture, self.adjacency.n_nodes).to(device)
-        self.sampler = Sampler(graph, architecture.negatives, settings.batch_size, settings.seed, device)
-        self.loss = loss(architecture.loss)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=architecture.learning_rate, fused=True)
+        self.objective = Objective(architecture, self.network, graph)
+        self.sampler = Sampler(graph, architecture, settings.batch_size, settings.seed, device)
+        self.optimizer = torch.optim.Adam(self.objective.parameters(), lr=architecture.learning_rate, fused=True)
         self.steps = 0
         self.history: list[dict[str, Any]] = []
 
@@ -152,21 +153,14 @@ class _Training:
     def _step(self, batch: Batch) -> float:
         self.steps += 1
         self.optimizer.zero_grad(set_to_none=True)
-        value = self._objective(self.network(self.adjacency), batch)
+        gather = Gather.of(batch.rows(self.adjacency.n_users), self.adjacency.n_nodes)
+        value = self.objective(View(self.adjacency, gather), batch)
         number = value.item()
         if not math.isfinite(number):
             raise _diverged(self.steps, number, self.architecture)
         value.backward()
         self.optimizer.step()
         return number
-
-    def _objective(self, vectors: torch.Tensor, batch: Batch) -> torch.Tensor:
-        gather = Gather.of(batch.rows(self.adjacency.n_users), self.adjacency.n_nodes)
-        positive, negative = scores(gather(vectors), batch)
-        ranking = self.loss(positive / self.architecture.temperature, negative / self.architecture.temperature)
-        if not self.architecture.weight_decay:
-            return ranking
-        return ranking + self.architecture.weight_decay * l2(self.network.embeddings, gather, batch.size)
 
     def vectors(self) -> Vectors:
         """The vectors as they are now, on the CPU."""
@@ -176,28 +170,6 @@ class _Training:
         if not torch.isfinite(nodes).all():
             raise _diverged(self.steps, math.nan, self.architecture)
         return vectors(nodes[: self.graph.n_users].clone(), nodes[self.graph.n_users :].clone(), self.graph)
-
-
-def scores(vectors: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores of the batch's pairs and of their negatives (-inf where a negative is one of the user's own items).
-
-    Shapes: vectors (3 G n, D): users, items, negatives -> (B,), (B, n).
-    """
-    groups, n = batch.negatives.shape
-    users, items, negatives = vectors.view(3, groups, n, -1)
-    positive = (users * items).sum(-1).view(-1)
-    # One product a pair is quicker multiplied out than as thousands of products of matrices of one row.
-    every = (users * negatives).sum(-1, keepdim=True) if n == 1 else users @ negatives.transpose(1, 2)
-    negative = every.masked_fill(batch.own, -torch.inf).view(-1, n)
-    return positive[: batch.size], negative[: batch.size]
-
-
-def l2(embeddings: torch.Tensor, gather: Gather, size: int) -> torch.Tensor:
-    """Half the squared length of the batch's id embeddings, for each pair (He et al. 2020, equation 15).
-
-    Shapes: embeddings (N, D) -> ().
-    """
-    return SquaredLength.apply(embeddings, gather.counts) / (2 * size)  # pyright: ignore[reportOperatorIssue]
 
 
 def last_epoch(settings: FitSettings) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from recsmith.graph.graph import Graph
+from recsmith.model.architecture import Gnn
 
 ROUNDS = 8
 """Draws before a negative that is one of the user's own items is kept; only users of nearly all items get there."""
@@ -46,8 +47,8 @@ class Sampler:
     A pass is decided by the seed and by how many were drawn before it, by nothing else.
     """
 
-    def __init__(self, graph: Graph, negatives: int, batch_size: int, seed: int, device: torch.device) -> None:
-        self.n_items, self.n_negatives, self.batch_size = graph.n_items, negatives, batch_size
+    def __init__(self, graph: Graph, architecture: Gnn, batch_size: int, seed: int, device: torch.device) -> None:
+        self.n_items, self.n_negatives, self.batch_size = graph.n_items, architecture.negatives, batch_size
         pairs = graph.binary.tocoo()
         self.users = torch.from_numpy(pairs.row.astype(np.int64)).to(device)
         self.items = torch.from_numpy(pairs.col.astype(np.int64)).to(device)

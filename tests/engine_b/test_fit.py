@@ -10,9 +10,7 @@ import pytest
 import torch
 
 from recsmith.engine.evaluate import evaluate
-from recsmith.engine.fit import FitSettings, Fitted, fit, l2, scores
-from recsmith.engine.propagate import Gather
-from recsmith.engine.sampling import Sampler
+from recsmith.engine.fit import FitSettings, Fitted, fit
 from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
@@ -216,25 +214,6 @@ def test_vectors_of_the_cosine_head_have_length_one(graph: Graph, valid: Relevan
 def test_concatenated_layers_are_as_wide_as_all_together(graph: Graph, valid: Relevant) -> None:
     model = fit(ARCHITECTURES["gat"], graph, replace(SETTINGS, max_epochs=1), valid).model
     assert model.user_vectors.shape == (USERS, 16)
-
-
-@pytest.mark.parametrize("negatives", [1, 4])
-def test_the_scores_of_a_batch_are_dot_products_pair_by_pair(graph: Graph, negatives: int) -> None:
-    vectors = torch.randn(USERS + ITEMS, 3)
-    for batch in Sampler(graph, negatives, 30, 1, torch.device("cpu")).epoch():
-        positive, negative = scores(vectors[batch.rows(USERS)], batch)
-        for k in range(batch.size):
-            user, group = vectors[batch.users[k]], k // negatives
-            assert positive[k].item() == pytest.approx(float(user @ vectors[USERS + batch.items[k]]), abs=1e-5)
-            drawn = vectors[USERS + batch.negatives[group]] @ user
-            drawn[batch.own[group, k % negatives]] = -torch.inf
-            torch.testing.assert_close(negative[k], drawn)
-
-
-def test_l2_is_half_the_squared_length_of_what_a_pair_touches() -> None:
-    table = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]])
-    gather = Gather.of(torch.tensor([0, 0, 1, 1, 2, 2]), 3)
-    assert l2(table, gather, 2).item() == pytest.approx((25 + 1 + 4) / 2)
 
 
 def test_filters_are_fitted_by_the_same_call(graph: Graph, valid: Relevant) -> None:
