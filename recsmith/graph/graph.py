@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.errors import UserError
+from recsmith.graph.index import counting_order, index_type, radix_order
 
 META = "graph.json"
 
@@ -52,9 +53,9 @@ class Graph:
     @cached_property
     def binary(self) -> sparse.csr_matrix:
         """(U, I) float32 with 1 where a user touched an item, whatever the event."""
-        matrix = self.weighted.copy()
-        matrix.data[:] = 1.0
-        return matrix
+        summed = self.weighted
+        ones = np.ones(summed.nnz, np.float32)
+        return sparse.csr_matrix((ones, summed.indices, summed.indptr), shape=summed.shape)
 
     @cached_property
     def weighted(self) -> sparse.csr_matrix:
@@ -69,8 +70,17 @@ class Graph:
         """A name for the content: equal graphs have equal names."""
         state = hashlib.md5(json.dumps(self.events).encode(), usedforsecurity=False)
         for name in _ARRAYS:
-            state.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            state.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8))
         return state.hexdigest()
+
+    @property
+    def repeats(self) -> np.ndarray:
+        """(E,) bool: edges of the same user and item as the edge before; 0 where events are of one kind."""
+        same = np.zeros(self.n_edges, bool)
+        np.equal(self.indices[1:], self.indices[:-1], out=same[1:])
+        starts = self.indptr[:-1]
+        same[starts[starts < self.n_edges]] = False
+        return same
 
     def save(self, folder: Path | str) -> None:
         """Write one ``.npy`` an array into ``folder``."""
@@ -108,29 +118,36 @@ def from_edges(
 ) -> Graph:
     """Build a graph from edge lists.
 
-    Shapes: users, items, weight, event, timestamp (E,); any order. Raises UserError on weights that are not finite.
+    Shapes: users, items, weight, event, timestamp (E,); any order, nothing of it is changed. Raises UserError on
+    weights that are not finite and on nodes that are not there.
     """
+    for nodes, n, name in ((users, n_users, "users"), (items, n_items, "items")):
+        _check(nodes, n, name)
+    if event is not None:
+        _check(event, len(events), "events")
     weight = np.ones(len(users), np.float32) if weight is None else np.asarray(weight, np.float32)
-    event = np.zeros(len(users), np.uint8) if event is None else np.asarray(event, np.uint8)
-    timestamp = np.full(len(users), -1, np.int64) if timestamp is None else np.asarray(timestamp, np.int64)
     if not np.isfinite(weight).all():
         raise UserError("Edge weights must be finite numbers; the graph was given NaN or infinity.")
-    order = np.lexsort((event, items, users))
-    users, items = np.asarray(users)[order], np.asarray(items)[order]
-    weight, event, timestamp = weight[order], event[order], timestamp[order]
-    item_edge = np.lexsort((event, users, items)).astype(np.int64)
+    keys = [(items, n_items), (users, n_users)]
+    if event is not None and len(events) > 1:
+        keys.insert(0, (event, len(events)))
+    order, indptr = radix_order(keys)
+    users = users[order].astype(index_type(n_users), copy=False)
+    items = items[order].astype(index_type(n_items), copy=False)
+    item_edge, item_indptr = counting_order(items, n_items)
     return Graph(
-        indptr=_offsets(users, n_users),
-        indices=items.astype(np.int32),
-        weight=weight,
-        event=event,
-        timestamp=timestamp,
-        item_indptr=_offsets(items, n_items),
-        item_indices=users[item_edge].astype(np.int32),
-        item_edge=item_edge,
+        indptr=indptr.astype(np.int64),
+        indices=items,
+        weight=weight[order],
+        event=np.zeros(len(users), np.uint8) if event is None else np.asarray(event, np.uint8)[order],
+        timestamp=np.full(len(users), -1, np.int64) if timestamp is None else np.asarray(timestamp, np.int64)[order],
+        item_indptr=item_indptr.astype(np.int64),
+        item_indices=users[item_edge],
+        item_edge=item_edge.astype(np.int64),
         events=events,
     )
 
 
-def _offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
-    return np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n_rows)))).astype(np.int64)
+def _check(nodes: np.ndarray, n: int, name: str) -> None:
+    if len(nodes) and not 0 <= nodes.min() <= nodes.max() < n:
+        raise UserError(f"Edges name {name} {nodes.min():,} to {nodes.max():,}; the graph knows 0 to {n - 1:,}.")

@@ -26,14 +26,16 @@ def stats(fit: Graph, refit: Graph, valid: Relevant) -> dict[str, Any]:
 
 def one(graph: Graph) -> dict[str, Any]:
     """``density`` is pairs / (users * items); degrees count distinct neighbours; isolated nodes have none."""
-    pairs = graph.binary
-    users, items = np.diff(pairs.indptr), np.bincount(pairs.indices, minlength=graph.n_items)
-    names, numbers = graph.events, np.bincount(graph.event, minlength=len(graph.events))
+    repeats = np.flatnonzero(graph.repeats)
+    users = np.diff(graph.indptr) - _counts(np.searchsorted(graph.indptr, repeats, side="right") - 1, graph.n_users)
+    items = np.diff(graph.item_indptr) - _counts(graph.indices[repeats], graph.n_items)
+    pairs = graph.n_edges - len(repeats)
+    events = np.asarray(graph.event)
     return {
         "edges": graph.n_edges,
-        "pairs": int(pairs.nnz),
-        "density": pairs.nnz / max(graph.n_users * graph.n_items, 1),
-        "events": {name: int(number) for name, number in zip(names, numbers, strict=True)},
+        "pairs": pairs,
+        "density": pairs / max(graph.n_users * graph.n_items, 1),
+        "events": {name: int(np.count_nonzero(events == code)) for code, name in enumerate(graph.events)},
         "user_degree": _quantiles(users),
         "item_degree": _quantiles(items),
         "isolated_users": int((users == 0).sum()),
@@ -41,6 +43,10 @@ def one(graph: Graph) -> dict[str, Any]:
         "zero_weights": int((np.asarray(graph.weight) == 0).sum()),
         "bytes": sum(getattr(graph, field.name).nbytes for field in fields(graph) if field.name != "events"),
     }
+
+
+def _counts(nodes: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(nodes, minlength=n)
 
 
 def _quantiles(degrees: np.ndarray) -> dict[str, int]:

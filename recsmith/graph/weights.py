@@ -7,6 +7,9 @@ import numpy as np
 from recsmith.config.graph import Graph as Params
 from recsmith.errors import UserError, unknown
 
+CHUNK = 2**22
+"""Edges that are weighed at once."""
+
 
 def edge_weights(weight: np.ndarray, event: np.ndarray, events: tuple[str, ...], params: Params) -> np.ndarray:
     """Normalised weights, each times the factor of its event.
@@ -17,17 +20,22 @@ def edge_weights(weight: np.ndarray, event: np.ndarray, events: tuple[str, ...],
     for name in params.event_weights:
         if name not in events:
             raise unknown("params.yaml: graph.event_weights", name, events)
+    if params.weight != "binary":
+        _check(weight, params.weight)
+    largest = weight.max(initial=0.0)
     factors = np.array([params.event_weights.get(name, 1.0) for name in events])
-    return (_normalised(weight, params.weight) * factors[event]).astype(np.float32)
+    found = np.empty(len(event), np.float32)
+    for start in range(0, len(event), CHUNK):
+        part = slice(start, start + CHUNK)
+        found[part] = _normalised(weight[part], params.weight, largest) * factors[event[part]]
+    return found
 
 
-def _normalised(weight: np.ndarray, how: str) -> np.ndarray:
+def _normalised(weight: np.ndarray, how: str, largest: float) -> np.ndarray:
     if how == "binary":
         return np.ones(len(weight))
-    _check(weight, how)
     if how == "log":
         return np.log1p(weight)
-    largest = weight.max(initial=0.0)
     return weight / largest if how == "max" and largest > 0 else weight
 
 
