@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recsmith.engine.gnn import Network
+from recsmith.engine.optimise import decay
 from recsmith.engine.propagate import Gather, SquaredLength
 from recsmith.engine.sampling import Batch
 from recsmith.engine.view import View
@@ -21,17 +22,22 @@ class Objective(nn.Module):
         super().__init__()
         self.architecture, self.network, self.n_users = architecture, network, graph.n_users
         self.loss = loss(architecture.loss)
+        self.weight_decay = decay(architecture)
 
     def forward(self, view: View, batch: Batch) -> torch.Tensor:
         """The mean over the pairs of the batch; shapes: -> ()."""
-        ranking = self.ranking(self.network(view.adjacency), view.gather, batch)
-        if not self.architecture.weight_decay:
+        return self.of_vectors(self.network(view.adjacency), view, batch)
+
+    def of_vectors(self, vectors: torch.Tensor, view: View, batch: Batch) -> torch.Tensor:
+        """The part of the loss that needs no propagation beside that of ``vectors`` (n, W), in float32; shapes: -> ()."""
+        ranking = self.ranking(vectors, view.gather, batch)
+        if not self.weight_decay:
             return ranking
-        return ranking + self.architecture.weight_decay * l2(self.network.embeddings, view.gather, batch.size)
+        return ranking + self.weight_decay * l2(self.network.embeddings, view.gather, batch.size)
 
     def ranking(self, vectors: torch.Tensor, gather: Gather, batch: Batch) -> torch.Tensor:
         """The ranking loss alone, of vectors that are there already; shapes: vectors (n, W) -> ()."""
-        positive, negative = scores(gather(vectors), batch)
+        positive, negative = (each.float() for each in scores(gather(vectors), batch))
         return self.loss(positive / self.architecture.temperature, negative / self.architecture.temperature)
 
 

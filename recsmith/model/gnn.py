@@ -77,7 +77,8 @@ class Gnn(Section):
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of these epochs in which the learning rate grows from 0."""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """L2 on the id embeddings of the batch, as in He et al. 2020, equation 15."""
+    """L2 on the id embeddings of the batch, as in He et al. 2020, equation 15; adamw: of all weights, apart from the
+    gradient."""
     clip: float = Field(default=0.0, ge=0)
     """Largest norm of the gradient; 0: any."""
     propagate_every: int = Field(default=1, ge=0)
