@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from recsmith.operators import operator
 
 INITIAL_SPREAD = 0.1
 """Standard deviation of the id embeddings at the start (He et al. 2020, the published code)."""
+
+Adjacencies = Adjacency | Sequence[Adjacency]
+"""One for all layers, or one a layer."""
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "identity": lambda nodes: nodes,
@@ -50,25 +53,56 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.embeddings = nn.Parameter(torch.randn(n_nodes, architecture.dimension) * INITIAL_SPREAD)
-        self.layers = nn.ModuleList(operator(name, architecture.dimension) for name in architecture.operators)
+        self.operators = nn.ModuleList(operator(name, architecture.dimension) for name in architecture.operators)
 
-    def forward(self, adjacency: Adjacency) -> torch.Tensor:
-        """Vectors of all nodes, users first; of length 1 where the head is cosine.
+    def forward(self, adjacency: Adjacencies, nodes: torch.Tensor | None = None, noise: float = 0.0) -> torch.Tensor:
+        """Vectors of the nodes, users first; of length 1 where the head is cosine.
 
-        Shapes: -> (N, D), or (N, (L + 1) D) where layers are concatenated.
+        Shapes: nodes as in ``layers`` -> (n, D), or (n, (L + 1) D) where layers are concatenated.
         """
-        nodes: list[torch.Tensor] = [self.embeddings]
-        for number, layer in enumerate(self.layers):
-            nodes.append(self._step(layer, nodes[-1], adjacency, last=number == len(self.layers) - 1))
-        vectors = COMBINATIONS[self.architecture.combination](nodes)
+        return self.combine(self.layers(adjacency, nodes, noise))
+
+    def layers(
+        self, adjacency: Adjacencies, nodes: torch.Tensor | None = None, noise: float = 0.0
+    ) -> list[torch.Tensor]:
+        """The id embeddings of the nodes, then the output of each layer.
+
+        ``noise`` is the length of the random step that each layer adds (SimGCL; Yu et al. 2022, equation 8).
+
+        Shapes: nodes (n,) int64, the nodes that ``adjacency`` (one for all layers, or one a layer) numbers from 0;
+        None: all -> (L + 1) times (n, D).
+        """
+        found = [self.embeddings if nodes is None else self.embeddings.index_select(0, nodes)]
+        for number, seen in enumerate(self._seen(adjacency)):
+            out = self._step(number, found[-1], seen)
+            found.append(_shaken(out, noise) if noise else out)
+        return found
+
+    def combine(self, layers: list[torch.Tensor]) -> torch.Tensor:
+        """One vector a node; shapes: (L + 1) times (n, D) -> (n, D) or (n, (L + 1) D)."""
+        vectors = COMBINATIONS[self.architecture.combination](layers)
         return functional.normalize(vectors, eps=1e-8) if self.architecture.head == "cosine" else vectors
 
-    def _step(self, layer: nn.Module, nodes: torch.Tensor, adjacency: Adjacency, *, last: bool) -> torch.Tensor:
+    def _seen(self, adjacency: Adjacencies) -> list[Adjacency]:
+        """What each layer sees; one draw of dropped edges serves all layers that see the same."""
+        every = [adjacency] * len(self.operators) if isinstance(adjacency, Adjacency) else list(adjacency)
+        rate = self.architecture.edge_dropout
+        if not (self.training and rate):
+            return every
+        dropped = {id(one): one.dropped(rate) for one in {id(one): one for one in every}.values()}
+        return [dropped[id(one)] for one in every]
+
+    def _step(self, number: int, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
         sent = functional.dropout(nodes, self.architecture.dropout, self.training)
-        out = layer(sent, adjacency)
-        if not last:
+        out = self.operators[number](sent, adjacency)
+        if number < len(self.operators) - 1:
             out = ACTIVATIONS[self.architecture.activation](out)
         return nodes + out if self.architecture.residual else out
+
+
+def _shaken(nodes: torch.Tensor, length: float) -> torch.Tensor:
+    """Each vector plus a random one of this length in its own orthant."""
+    return nodes + nodes.sign() * functional.normalize(torch.rand_like(nodes)) * length
 
 
 def needed_bytes(architecture: Gnn, n_nodes: int, n_edges: int, batch_size: int) -> int:

@@ -7,7 +7,9 @@ CSR product (MKL) and a thirtieth of ``index_add`` (``benchmarks/training.py``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,15 @@ import torch
 from scipy import sparse
 from torch.nn import functional
 
+INT32_ENTRIES = 2**31 - 1
+"""Up to so many entries, indices are int32."""
+
 
 @dataclass(frozen=True)
 class Csr:
     """One direction of a sparse matrix on a device.
 
-    Shapes: indptr (rows + 1,) int32, indices (nnz,) int32, values (nnz,) float32.
+    Shapes: indptr (rows + 1,), indices (nnz,) int32 (int64 where there are too many), values (nnz,) float32.
     """
 
     indptr: torch.Tensor
@@ -46,6 +51,13 @@ class Product:
 
     forward: Csr
     transpose: Csr
+
+    def scaled(self, factor: torch.Tensor, order: torch.Tensor) -> Product:
+        """Each entry times a factor, one for both directions; shapes: factor (nnz,), order (nnz,) of the transpose."""
+        forward = replace(self.forward, values=self.forward.values * factor)
+        if self.transpose is self.forward:
+            return Product(forward, forward)
+        return Product(forward, replace(self.transpose, values=self.transpose.values * factor[order]))
 
     def __matmul__(self, dense: torch.Tensor) -> torch.Tensor:
         """Shapes: (rows, columns) @ (columns, D) -> (rows, D)."""
@@ -140,7 +152,20 @@ def csr(matrix: sparse.csr_matrix, device: torch.device | str) -> Csr:
     matrix = matrix.tocsr()
     matrix.sort_indices()
     return Csr(
-        torch.from_numpy(matrix.indptr.astype(np.int32)).to(device),
-        torch.from_numpy(matrix.indices.astype(np.int32)).to(device),
+        indices(matrix.indptr, matrix.nnz).to(device),
+        indices(matrix.indices, matrix.nnz).to(device),
         torch.from_numpy(matrix.data.astype(np.float32)).to(device),
     )
+
+
+def indices(array: np.ndarray, nnz: int) -> torch.Tensor:
+    """Indices of a matrix of ``nnz`` entries as int32; as int64 where there are more, which is said once."""
+    if nnz <= INT32_ENTRIES:
+        return torch.from_numpy(array.astype(np.int32))
+    _say_once(f"The graph has {nnz:,} entries, more than int32 can count: its indices take int64, twice the memory.")
+    return torch.from_numpy(array.astype(np.int64))
+
+
+@lru_cache
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from recsmith.engine.adjacency import Adjacency
@@ -23,7 +24,7 @@ def test_the_example_of_the_guide_works_as_it_says() -> None:
     example = names["Mean"]
     assert isinstance(example, type)
     assert issubclass(example, Operator)
-    graph = Adjacency(from_edges([0, 0, 1], [0, 1, 1], 3, 2))  # pyright: ignore[reportArgumentType]
+    graph = Adjacency(from_edges(np.array([0, 0, 1]), np.array([0, 1, 1]), 3, 2))
     out = example(2)(torch.arange(10.0).view(5, 2), graph)
     assert out.tolist() == [[7, 8], [8, 9], [0, 0], [0, 1], [1, 2]]
 
