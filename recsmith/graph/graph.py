@@ -82,6 +82,14 @@ class Graph:
         same[starts[starts < self.n_edges]] = False
         return same
 
+    @cached_property
+    def degrees(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct items of each user and users of each item; shapes: (U,) int64, (I,) int64."""
+        repeats = np.flatnonzero(self.repeats)
+        users = np.searchsorted(self.indptr, repeats, side="right") - 1
+        doubled = np.bincount(users, minlength=self.n_users), np.bincount(self.indices[repeats], minlength=self.n_items)
+        return np.diff(self.indptr) - doubled[0], np.diff(self.item_indptr) - doubled[1]
+
     def save(self, folder: Path | str) -> None:
         """Write one ``.npy`` an array into ``folder``."""
         folder = Path(folder)

@@ -26,10 +26,8 @@ def stats(fit: Graph, refit: Graph, valid: Relevant) -> dict[str, Any]:
 
 def one(graph: Graph) -> dict[str, Any]:
     """``density`` is pairs / (users * items); degrees count distinct neighbours; isolated nodes have none."""
-    repeats = np.flatnonzero(graph.repeats)
-    users = np.diff(graph.indptr) - _counts(np.searchsorted(graph.indptr, repeats, side="right") - 1, graph.n_users)
-    items = np.diff(graph.item_indptr) - _counts(graph.indices[repeats], graph.n_items)
-    pairs = graph.n_edges - len(repeats)
+    users, items = graph.degrees
+    pairs = int(users.sum())
     events = np.asarray(graph.event)
     return {
         "edges": graph.n_edges,
@@ -43,10 +41,6 @@ def one(graph: Graph) -> dict[str, Any]:
         "zero_weights": int((np.asarray(graph.weight) == 0).sum()),
         "bytes": sum(getattr(graph, field.name).nbytes for field in fields(graph) if field.name != "events"),
     }
-
-
-def _counts(nodes: np.ndarray, n: int) -> np.ndarray:
-    return np.bincount(nodes, minlength=n)
 
 
 def _quantiles(degrees: np.ndarray) -> dict[str, int]:
