@@ -5,16 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch.nn import functional
 
-from recsmith.engine.entries import Entries, Part, Source, Whole, with_loops
-from recsmith.engine.filters.base import power
+from recsmith.engine.attention import sums_of_features
+from recsmith.engine.entries import Entries, Part, Whole, with_loops
+from recsmith.engine.normal import power
 from recsmith.engine.pattern import Pattern, pattern
-from recsmith.engine.propagate import Product
+from recsmith.engine.propagate import Product, indices
 from recsmith.graph.graph import Graph
+
+Kind = Literal["merged", "parallel"] | int
+"""An entry for each pair; for each edge; for each edge of one event."""
+MERGED, PARALLEL = "merged", "parallel"
 
 
 class Adjacency:
@@ -49,7 +55,7 @@ class Adjacency:
         made._begin(Part(len(degree), by_event.shape[1], entries, degree, by_event), device)
         return made
 
-    def _begin(self, source: Source, device: torch.device | str) -> None:
+    def _begin(self, source: Whole | Part, device: torch.device | str) -> None:
         self.device = torch.device(device)
         self._source = source
         self._keep: torch.Tensor | None = None
@@ -86,88 +92,143 @@ class Adjacency:
 
     def normalised(self, target: float, source: float, *, loops: bool = False) -> Product:
         """``D^-target A D^-source`` (N, N), or of ``A + 1``; rows whose weights sum to zero or less are zero."""
-
         whole = self._product(target, source, loops)
-        if self._keep is None:
-            return whole
-
-        def make() -> Product:
-            kept = cast(torch.Tensor, self._keep)[self._pair(loops, parallel=False)]
-            return whole.scaled(kept, self._pattern(loops, parallel=False).order)
-
-        return self._once(self._kept, (target, source, loops), make)
+        return self._kept_product(("product", target, source, loops), whole, loops, MERGED)
 
     @property
     def edges(self) -> Pattern:
         """Who hears whom, a loop at each node included; 2 E + N entries, parallel edges merged."""
-        return self._seen(loops=True, parallel=False)
+        return self._seen(True, MERGED)
 
     @property
     def neighbours(self) -> Pattern:
         """Who hears whom, without loops, parallel edges merged."""
-        return self._seen(loops=False, parallel=False)
+        return self._seen(False, MERGED)
 
     @property
     def attributed(self) -> Pattern:
         """An entry with features for each edge and direction, without loops."""
-        return self._seen(loops=False, parallel=True)
+        return self._seen(False, PARALLEL)
 
     @property
     def attributed_edges(self) -> Pattern:
         """An entry with features for each edge and direction, and a loop at each node, whose features are 0."""
-        return self._seen(loops=True, parallel=True)
+        return self._seen(True, PARALLEL)
+
+    @property
+    def attributed_weights(self) -> torch.Tensor:
+        """What the entries of ``attributed`` weigh in sums; shapes: -> (nnz,) float32."""
+        whole = self._entry_weights()
+        return whole if self._keep is None else whole * self._factor(False, PARALLEL)
+
+    @property
+    def mean_features(self) -> torch.Tensor:
+        """``D^-1`` times the weighted sum of the features of each node's edges; shapes: -> (N, F) float32."""
+
+        def make() -> torch.Tensor:
+            degree = torch.from_numpy(power(self._source.degree, -1.0).astype(np.float32)).to(self.device)
+            return sums_of_features(self.attributed_weights, self.attributed) * degree[:, None]
+
+        return self._once(self._whole if self._keep is None else self._kept, "mean_features", make)
+
+    @property
+    def by_event(self) -> list[Product]:
+        """``D_r^-1 A_r`` (N, N) for each event: the weighted mean over its edges alone."""
+        return [self._of_event(event) for event in range(self.n_events)]
 
     def dropped(self, rate: float) -> Adjacency:
         """The graph without a share of its interactions, both directions at once, drawn from torch's generator."""
-        pair = self._pair(loops=True, parallel=False)
-        keep = (torch.rand(int(pair.max()) + 1, device=self.device) >= rate) / (1 - rate)
-        keep[-1] = 1.0  # loops stay
+        drawn = torch.rand(len(self._pairs()), device=self.device)
         made = copy.copy(self)
-        made._keep, made._kept = keep, {}
+        # One more for loops, which stay.
+        made._keep, made._kept = functional.pad((drawn >= rate) / (1 - rate), (0, 1), value=1.0), {}
         return made
+
+    def _of_event(self, event: int) -> Product:
+        def make() -> Product:
+            entries, degree = self._entries(False, event), self._source.event_degree[:, event]
+            values = entries.weight * power(degree, -1.0)[entries.rows]
+            return self._pattern(False, event).product(self._scaled(values, entries))
+
+        whole = self._once(self._whole, ("event", event), make)
+        return self._kept_product(("event", event), whole, False, event)
 
     def _product(self, target: float, source: float, loops: bool) -> Product:
         def make() -> Product:
-            values = torch.from_numpy(self._values(target, source, loops).astype(np.float32)).to(self.device)
-            return self._pattern(loops, parallel=False).product(values)
+            entries, degree = self._entries(loops, MERGED), self._source.degree + loops
+            left, right = power(degree, -target), power(degree, -source)
+            values = left[entries.rows] * entries.weight * right[entries.columns]
+            return self._pattern(loops, MERGED).product(self._scaled(values, entries))
 
         return self._once(self._whole, ("product", target, source, loops), make)
 
-    def _values(self, target: float, source: float, loops: bool) -> np.ndarray:
-        entries, degree = self._entries(loops, parallel=False), self._source.degree + loops
-        values = power(degree, -target)[entries.rows] * entries.weight * power(degree, -source)[entries.columns]
-        return values if entries.scale is None else values * entries.scale
+    def _entry_weights(self) -> torch.Tensor:
+        def make() -> torch.Tensor:
+            entries = self._entries(False, PARALLEL)
+            return self._scaled(entries.weight, entries)
 
-    def _seen(self, loops: bool, parallel: bool) -> Pattern:
+        return self._once(self._whole, "weights", make)
+
+    def _scaled(self, values: np.ndarray, entries: Entries) -> torch.Tensor:
+        values = values if entries.scale is None else values * entries.scale
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
+
+    def _seen(self, loops: bool, kind: Kind) -> Pattern:
         """The pattern, with what is dropped at scale 0."""
-        whole = self._pattern(loops, parallel)
+        whole = self._pattern(loops, kind)
         if self._keep is None:
             return whole
-        kept = self._keep[self._pair(loops, parallel)]
-        return replace(whole, scale=kept if whole.scale is None else whole.scale * kept)
 
-    def _pattern(self, loops: bool, parallel: bool) -> Pattern:
         def make() -> Pattern:
-            entries = self._entries(loops, parallel)
-            return pattern(entries if parallel else replace(entries, features=None), self.n_nodes, self.device)
+            kept = self._factor(loops, kind)
+            return replace(whole, scale=kept if whole.scale is None else whole.scale * kept)
 
-        return self._once(self._whole, ("pattern", loops, parallel), make)
+        return self._once(self._kept, ("pattern", loops, kind), make)
 
-    def _pair(self, loops: bool, parallel: bool) -> torch.Tensor:
-        """The interaction that each entry belongs to, counted from 0, loops last; shapes: -> (nnz,) int64."""
+    def _kept_product(self, name: tuple, whole: Product, loops: bool, kind: Kind) -> Product:
+        """The product with what is kept."""
+        if self._keep is None:
+            return whole
+
+        def make() -> Product:
+            return whole.scaled(self._factor(loops, kind), self._pattern(loops, kind).order)
+
+        return self._once(self._kept, name, make)
+
+    def _factor(self, loops: bool, kind: Kind) -> torch.Tensor:
+        """What each entry counts for after edges were dropped; shapes: -> (nnz,) float32."""
+        keep = self._keep
+        assert keep is not None
+        return self._once(self._kept, ("factor", loops, kind), lambda: keep[self._pair(loops, kind)])
+
+    def _pattern(self, loops: bool, kind: Kind) -> Pattern:
+        def make() -> Pattern:
+            entries = self._entries(loops, kind)
+            return pattern(entries if kind == PARALLEL else replace(entries, features=None), self.n_nodes, self.device)
+
+        return self._once(self._whole, ("pattern", loops, kind), make)
+
+    def _pair(self, loops: bool, kind: Kind) -> torch.Tensor:
+        """The interaction that each entry belongs to, counted from 0, loops last; shapes: -> (nnz,)."""
 
         def make() -> torch.Tensor:
-            found = np.unique(self._entries(loops, parallel).pair, return_inverse=True)[1]
-            return torch.from_numpy(found.reshape(-1)).to(self.device)
+            found = np.searchsorted(self._pairs(), self._entries(loops, kind).pair)
+            return indices(found, len(found)).to(self.device)
 
-        return self._once(self._whole, ("pair", loops, parallel), make)
+        return self._once(self._whole, ("pair", loops, kind), make)
 
-    def _entries(self, loops: bool, parallel: bool) -> Entries:
-        entries = self._source.parallel if parallel else self._source.merged
+    def _pairs(self) -> np.ndarray:
+        """The numbers of all interactions, ascending."""
+        return self._once(self._whole, "pairs", lambda: np.unique(self._source.merged.pair))
+
+    def _entries(self, loops: bool, kind: Kind) -> Entries:
+        entries = self._source.merged if kind == MERGED else self._source.parallel
+        if isinstance(kind, int):
+            entries = entries.take(np.flatnonzero(entries.event == kind))
         return with_loops(entries, self.n_nodes) if loops else entries
 
     @staticmethod
-    def _once(made: dict[Any, Any], name: tuple, make: Callable[[], Any]) -> Any:
+    def _once(made: dict[Any, Any], name: Any, make: Callable[[], Any]) -> Any:
         if name not in made:
             made[name] = make()
         return made[name]

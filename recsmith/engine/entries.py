@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from recsmith.engine.edges import Edges
-from recsmith.engine.filters.base import histories
+from recsmith.engine.normal import histories
 from recsmith.graph.graph import Graph
 
 
@@ -33,6 +33,14 @@ class Entries:
     features: np.ndarray | None = None
     scale: np.ndarray | None = None
 
+    @property
+    def event(self) -> np.ndarray:
+        """Which event each entry is of, -1 for loops; 0 where there are no features; shapes: -> (M,) int64."""
+        if self.features is None:
+            return np.zeros(len(self.rows), np.int64)
+        kinds = self.features[:, :-3]
+        return np.where(kinds.any(1), kinds.argmax(1), -1)
+
     def take(self, order: np.ndarray) -> Entries:
         """The entries in another order."""
         optional = {name: value[order] for name in ("features", "scale") if (value := getattr(self, name)) is not None}
@@ -40,36 +48,13 @@ class Entries:
         return replace(self, **arrays, **optional)
 
 
-class Source(Protocol):
-    """Where an adjacency takes its entries from.
-
-    Shapes: degree (N,) float64: summed weight of all edges of a node in the whole graph; event_degree (N, R) float64:
-    of those of each event. Both count edges that are not among the entries.
-    """
-
-    n_nodes: int
-    n_events: int
-
-    @property
-    def merged(self) -> Entries:
-        """An entry for each pair and direction."""
-        ...
-
-    @property
-    def parallel(self) -> Entries:
-        """An entry for each edge and direction, with features."""
-        ...
-
-    @property
-    def degree(self) -> np.ndarray: ...
-
-    @property
-    def event_degree(self) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Part:
-    """Entries that were drawn from a graph, over ``n_nodes`` of its nodes, renumbered."""
+    """Entries that were drawn from a graph, over ``n_nodes`` of its nodes, renumbered.
+
+    Shapes: degree (n,) float: the summed weight of all edges of a node in the whole graph; event_degree (n, R): of
+    those of each event.
+    """
 
     n_nodes: int
     n_events: int
@@ -84,7 +69,7 @@ class Part:
 
 
 class Whole:
-    """All entries of a graph, users first."""
+    """All entries of a graph, users first; shapes as in ``Part``."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.edges = graph, Edges(graph)
@@ -92,25 +77,27 @@ class Whole:
 
     @cached_property
     def merged(self) -> Entries:
+        """An entry for each pair and direction."""
         matrix = histories(self.graph)
         matrix.sort_indices()
-        back = sparse.csr_matrix((np.arange(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
-        users = _rows(matrix.indptr)
-        pair = np.concatenate([np.arange(matrix.nnz), back.data])
-        weight = matrix.data.astype(np.float64)[pair]
-        return Entries(*self._both(users, matrix.indices, _rows(back.indptr), back.indices), weight, pair)
+        places = np.arange(matrix.nnz, dtype=matrix.indices.dtype)
+        back: Any = sparse.csr_matrix((places, matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
+        pair = np.concatenate([places, back.data])
+        both = self._both(_rows(matrix.indptr), matrix.indices, _rows(back.indptr), back.indices)
+        return Entries(*both, matrix.data[pair], pair)
 
     @cached_property
     def parallel(self) -> Entries:
-        graph = self.graph
+        """An entry for each edge and direction, with features."""
+        graph, every = self.graph, slice(None)
         both = self._both(_rows(graph.indptr), graph.indices, _rows(graph.item_indptr), graph.item_indices)
         edge = np.concatenate([np.arange(graph.n_edges), np.asarray(graph.item_edge)])
-        known = self.edges.weights, self.edges.pairs, self.edges.features
-        return Entries(*both, *(of(slice(None))[edge] for of in known))
+        weight, pair = self.edges.weights(every).astype(np.float32), self.edges.pairs(every)
+        return Entries(*both, weight[edge], pair[edge], self.edges.features(every)[edge])
 
     @cached_property
     def degree(self) -> np.ndarray:
-        return np.bincount(self.merged.rows, self.merged.weight, minlength=self.n_nodes)
+        return np.bincount(self.merged.rows, self.merged.weight.astype(np.float64), minlength=self.n_nodes)
 
     @property
     def event_degree(self) -> np.ndarray:
@@ -120,24 +107,25 @@ class Whole:
         self, users: np.ndarray, items: np.ndarray, back_items: np.ndarray, back_users: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of both directions."""
-        shift = self.graph.n_users
-        rows = np.concatenate([users, back_items + shift])
-        return rows, np.concatenate([items + np.int64(shift), back_users])
+        kind = np.int32 if self.n_nodes < 2**31 else np.int64
+        shift = kind(self.graph.n_users)
+        rows = np.concatenate([users.astype(kind), back_items.astype(kind) + shift])
+        return rows, np.concatenate([items.astype(kind) + shift, back_users.astype(kind)])
 
 
 def _rows(indptr: np.ndarray) -> np.ndarray:
-    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
 
 
 def with_loops(entries: Entries, n_nodes: int) -> Entries:
     """The entries and one of weight 1 from each node to itself, without features, in its place among the columns."""
     rows, columns, total = entries.rows, entries.columns, len(entries.rows)
-    nodes = np.arange(n_nodes)
+    nodes = np.arange(n_nodes, dtype=rows.dtype)
     before = np.bincount(rows[columns < rows], minlength=n_nodes)
     starts = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n_nodes))))[:-1]
     order = np.empty(total + n_nodes, np.int64)
     order[np.arange(total) + rows + (columns > rows)] = np.arange(total)
-    order[starts + nodes + before] = total + nodes
+    order[starts + nodes + before] = np.arange(total, total + n_nodes)
     return _appended(entries, nodes).take(order)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.combine import combination
+from recsmith.engine.start import spectral
+from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Gnn
 from recsmith.operators import operator
 
@@ -26,34 +30,20 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-def _mean(layers: list[torch.Tensor]) -> torch.Tensor:
-    """The average, added up in place: a table of all nodes is large."""
-    if len(layers) == 1:
-        return layers[0]
-    total = layers[0] + layers[1]
-    for layer in layers[2:]:
-        total += layer
-    return total.div_(len(layers))
-
-
-COMBINATIONS: dict[str, Callable[[list[torch.Tensor]], torch.Tensor]] = {
-    "last": lambda layers: layers[-1],
-    "mean": _mean,
-    "concat": lambda layers: torch.cat(layers, 1),
-}
-
-
 class Network(nn.Module):
     """``X_0`` id embeddings; ``X_l = activation(operator_l(dropout(X_l-1)))``, plus ``X_l-1`` where residual; combined.
 
     The last layer has no activation, so that vectors may point anywhere.
     """
 
-    def __init__(self, architecture: Gnn, n_nodes: int) -> None:
+    def __init__(self, architecture: Gnn, n_nodes: int, n_events: int = 1, start: torch.Tensor | None = None) -> None:
+        """``n_events`` of the graph; ``start`` (N, D): the first id embeddings in place of random ones."""
         super().__init__()
         self.architecture = architecture
-        self.embeddings = nn.Parameter(torch.randn(n_nodes, architecture.dimension) * INITIAL_SPREAD)
-        self.operators = nn.ModuleList(operator(name, architecture.dimension) for name in architecture.operators)
+        drawn = torch.randn(n_nodes, architecture.dimension) * INITIAL_SPREAD
+        self.embeddings = nn.Parameter(drawn if start is None else start)
+        self.operators = nn.ModuleList(_operators(architecture, n_events))
+        self.combination = combination(architecture.combination, architecture.dimension, len(self.operators) + 1)
 
     def forward(self, adjacency: Adjacencies, nodes: torch.Tensor | None = None, noise: float = 0.0) -> torch.Tensor:
         """Vectors of the nodes, users first; of length 1 where the head is cosine.
@@ -80,7 +70,7 @@ class Network(nn.Module):
 
     def combine(self, layers: list[torch.Tensor]) -> torch.Tensor:
         """One vector a node; shapes: (L + 1) times (n, D) -> (n, D) or (n, (L + 1) D)."""
-        vectors = COMBINATIONS[self.architecture.combination](layers)
+        vectors = self.combination(layers)
         return functional.normalize(vectors, eps=1e-8) if self.architecture.head == "cosine" else vectors
 
     def _seen(self, adjacency: Adjacencies) -> list[Adjacency]:
@@ -98,6 +88,27 @@ class Network(nn.Module):
         if number < len(self.operators) - 1:
             out = ACTIVATIONS[self.architecture.activation](out)
         return nodes + out if self.architecture.residual else out
+
+
+def network(
+    architecture: Gnn, graph: Graph, spectra: Path | None = None, device: torch.device | str = "cpu"
+) -> Network:
+    """The network for a graph, on ``device``, with the id embeddings that ``architecture.start`` names.
+
+    ``spectra``: the folder where singular vectors are kept between runs.
+    """
+    start = None
+    if architecture.start == "spectral":
+        start = spectral(graph, architecture.dimension, INITIAL_SPREAD, spectra, device)
+    n_nodes, n_events = graph.n_users + graph.n_items, max(1, len(graph.events))
+    return Network(architecture, n_nodes, n_events, start).to(device)
+
+
+def _operators(architecture: Gnn, n_events: int) -> Iterator[nn.Module]:
+    names = ("heads", "edge_dimension", "target_exponent", "source_exponent")
+    knobs = {name: getattr(architecture, name) for name in names}
+    for name in architecture.operators:
+        yield operator(name, architecture.dimension, n_events=n_events, **knobs)
 
 
 def _shaken(nodes: torch.Tensor, length: float) -> torch.Tensor:

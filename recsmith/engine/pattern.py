@@ -19,7 +19,7 @@ class Pattern:
 
     Shapes:
         indptr (N + 1,), rows, columns (nnz,) int32 (int64 where there are too many), ordered by row.
-        order (nnz,) int64 sorts the entries by (column, row); back_indptr (N + 1,), back_columns (nnz,): the
+        order (nnz,) sorts the entries by (column, row); back_indptr (N + 1,), back_columns (nnz,): the
         transposed pattern in that order.
         scale (nnz,) float32: what the entry counts for in sums and in attention; None: 1.
         features (nnz, F) float32: attributes; None where they were not asked for.
@@ -83,7 +83,7 @@ def pattern(entries: Entries, n_nodes: int, device: torch.device | str = "cpu") 
     symmetric = np.array_equal(indptr, back.indptr) and np.array_equal(entries.columns, back.indices)
     behind = ahead if symmetric else (to.indices(back.indptr), to.indices(back.indices))
     known = [None if array is None else to.floats(array) for array in (entries.scale, entries.features)]
-    return Pattern(ahead[0], to.indices(entries.rows), ahead[1], to.numbers(back.data), *behind, *known)
+    return Pattern(ahead[0], to.indices(entries.rows), ahead[1], to.indices(back.data), *behind, *known)
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,6 @@ class _Mover:
 
     def indices(self, array: np.ndarray) -> torch.Tensor:
         return indices(array, self.nnz).to(self.device)
-
-    def numbers(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(array, np.int64)).to(self.device)
 
     def floats(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.asarray(array, np.float32)).to(self.device)

@@ -33,16 +33,19 @@ class Csr:
     values: torch.Tensor
 
     def times(self, dense: torch.Tensor) -> torch.Tensor:
-        """The product without gradient; empty rows give zeros.
+        """The product without gradient, in the type of ``dense``; empty rows give zeros.
 
         Shapes: dense (columns, D) -> (rows, D).
         """
         if not len(self.indices):
             return dense.new_zeros(len(self.indptr) - 1, dense.shape[1])
-        values = self.values.to(dense.dtype)
-        return torch.embedding_bag(
-            dense.contiguous(), self.indices, self.indptr, per_sample_weights=values, include_last_offset=True
-        )[0]
+        # A GPU adds short floats up in float32 by itself, a CPU does not.
+        given = dense.contiguous() if dense.is_cuda else at_least_single(dense).contiguous()
+        values = self.values.to(given.dtype)
+        found = torch.embedding_bag(
+            given, self.indices, self.indptr, per_sample_weights=values, include_last_offset=True
+        )
+        return found[0].to(dense.dtype)
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,11 @@ def csr(matrix: sparse.csr_matrix, device: torch.device | str) -> Csr:
         indices(matrix.indices, matrix.nnz).to(device),
         torch.from_numpy(matrix.data.astype(np.float32)).to(device),
     )
+
+
+def at_least_single(dense: torch.Tensor) -> torch.Tensor:
+    """As it is, or in float32 where it is of a shorter type."""
+    return dense if dense.dtype in (torch.float32, torch.float64) else dense.float()
 
 
 def indices(array: np.ndarray, nnz: int) -> torch.Tensor:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from recsmith.engine.adjacency import Adjacency
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What operators are made from; each reads what it needs. See ``recsmith/model/gnn.py`` for what they mean."""
+
+    dimension: int
+    heads: int = 1
+    edge_dimension: int = 0
+    n_events: int = 1
+    """Kinds of events in the graph."""
+    target_exponent: float = 0.5
+    source_exponent: float = 0.5
 
 
 class Operator(nn.Module, ABC):
@@ -17,9 +31,9 @@ class Operator(nn.Module, ABC):
     numbered; ``tests/operators/test_operators_contract.py`` holds every operator of the resolver to that.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, knobs: Knobs) -> None:
         super().__init__()
-        self.dimension = dimension
+        self.knobs = knobs
 
     @abstractmethod
     def forward(self, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:

@@ -6,18 +6,19 @@ import torch
 from torch import nn
 
 from recsmith.engine.adjacency import Adjacency
-from recsmith.operators.contract import Operator
+from recsmith.operators.contract import Knobs, Operator
 
 
 class Gcn(Operator):
-    """``X' = D^-1/2 (A + 1) D^-1/2 X W + c``, degrees counted with the loop.
+    """``X' = D^-target (A + 1) D^-source X W + c``, degrees counted with the loop; both exponents 1/2 in the paper.
 
     Shapes: nodes (N, D) -> (N, D); W (D, D), c (D,).
     """
 
-    def __init__(self, dimension: int) -> None:
-        super().__init__(dimension)
-        self.linear = nn.Linear(dimension, dimension)
+    def __init__(self, knobs: Knobs) -> None:
+        super().__init__(knobs)
+        self.linear = nn.Linear(knobs.dimension, knobs.dimension)
 
     def forward(self, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
-        return self.linear(adjacency.with_self @ nodes)
+        product = adjacency.normalised(self.knobs.target_exponent, self.knobs.source_exponent, loops=True)
+        return self.linear(product @ nodes)

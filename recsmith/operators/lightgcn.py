@@ -9,10 +9,10 @@ from recsmith.operators.contract import Operator
 
 
 class LightGcn(Operator):
-    """``X' = D^-1/2 A D^-1/2 X``: no weights, no loop.
+    """``X' = D^-target A D^-source X``: no weights, no loop; both exponents are 1/2 in the paper.
 
     Shapes: nodes (N, D) -> (N, D).
     """
 
     def forward(self, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
-        return adjacency.symmetric @ nodes
+        return adjacency.normalised(self.knobs.target_exponent, self.knobs.source_exponent) @ nodes

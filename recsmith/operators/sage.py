@@ -6,19 +6,28 @@ import torch
 from torch import nn
 
 from recsmith.engine.adjacency import Adjacency
-from recsmith.operators.contract import Operator
+from recsmith.operators.contract import Knobs, Operator
+from recsmith.operators.edges import EdgeEmbedding
 
 
 class Sage(Operator):
     """``X' = X W + (D^-1 A X) V + c``: own vector and mean of the neighbours, each through its weights.
 
+    Where edges are read, the mean of their embeddings is added (Lo et al. 2022, equation 1, concatenation written as
+    a sum): it is linear, so the features are averaged first, once for all steps.
+
     Shapes: nodes (N, D) -> (N, D); W, V (D, D), c (D,).
     """
 
-    def __init__(self, dimension: int) -> None:
-        super().__init__(dimension)
-        self.own = nn.Linear(dimension, dimension)
-        self.neighbours = nn.Linear(dimension, dimension, bias=False)
+    def __init__(self, knobs: Knobs) -> None:
+        super().__init__(knobs)
+        self.own = nn.Linear(knobs.dimension, knobs.dimension)
+        self.neighbours = nn.Linear(knobs.dimension, knobs.dimension, bias=False)
+        self.edges = EdgeEmbedding(knobs) if knobs.edge_dimension else None
 
     def forward(self, nodes: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
-        return self.own(nodes) + self.neighbours(adjacency.mean @ nodes)
+        out = self.own(nodes) + self.neighbours(adjacency.mean @ nodes)
+        if self.edges is None:
+            return out
+        projection = self.edges.projection
+        return out + adjacency.mean_features.to(projection.dtype) @ projection

@@ -10,7 +10,7 @@ import torch
 
 from recsmith.engine.adjacency import Adjacency
 from recsmith.graph.graph import from_edges
-from recsmith.operators.contract import Operator
+from recsmith.operators.contract import Knobs, Operator
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/add-an-operator.md"
 
@@ -25,7 +25,7 @@ def test_the_example_of_the_guide_works_as_it_says() -> None:
     assert isinstance(example, type)
     assert issubclass(example, Operator)
     graph = Adjacency(from_edges(np.array([0, 0, 1]), np.array([0, 1, 1]), 3, 2))
-    out = example(2)(torch.arange(10.0).view(5, 2), graph)
+    out = example(Knobs(2))(torch.arange(10.0).view(5, 2), graph)
     assert out.tolist() == [[7, 8], [8, 9], [0, 0], [0, 1], [1, 2]]
 
 
