@@ -28,6 +28,19 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Reusing(Model, Protocol):
+    """A model that writes its scores into an array that is there already; fresh memory costs as much as a product."""
+
+    def scratch(self, rows: int) -> torch.Tensor:
+        """An array for the scores of ``rows`` users; shapes: -> (rows, I) float32, entries of a row contiguous."""
+        ...
+
+    def scores_into(self, users: np.ndarray, out: torch.Tensor) -> torch.Tensor:
+        """As ``scores``, written into ``out``; shapes: users (B,) int, out (B, I) -> (B, I)."""
+        ...
+
+
+@runtime_checkable
 class VectorModel(Model, Protocol):
     """A two-tower model: ``score = user_vectors item_vectors^T``; users without history get popularity."""
 

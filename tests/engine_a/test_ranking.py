@@ -1,19 +1,27 @@
 """Full ranking against a sort of everything."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
 
+from recsmith.engine import largest as largest_module
 from recsmith.engine import ranking
 from recsmith.engine.evaluate import evaluate
+from recsmith.engine.largest import largest
 from recsmith.engine.metrics import per_user
-from recsmith.engine.ranking import block_rows, top_lists, top_of, top_scored
+from recsmith.engine.ranking import block_rows, mask_seen, top_lists, top_of, top_scored
 from recsmith.engine.vectors import vectors
-from recsmith.errors import UserError
+from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import from_pairs
+from recsmith.model.contract import Reusing
 
 
 @dataclass
@@ -83,7 +91,7 @@ def test_results_do_not_depend_on_the_size_of_a_block(rows: int, monkeypatch: py
     seen, draw = graph_of(50, 70, 400), torch.Generator().manual_seed(0)
     model = vectors(torch.randn(50, 16, generator=draw), torch.randn(70, 16, generator=draw), seen)
     lists, scores = top_scored(model, np.arange(50), 20, seen, memory_mb=100)
-    monkeypatch.setattr(ranking, "CACHE_SCORES", rows * 70)
+    monkeypatch.setattr(ranking, "REUSED_SCORES", rows * 70)
     other_lists, other_scores = top_scored(model, np.arange(50), 20, seen, memory_mb=100)
     assert lists.tolist() == other_lists.tolist()
     np.testing.assert_allclose(scores, other_scores, atol=1e-5)
@@ -93,6 +101,101 @@ def test_blocks_fit_into_the_memory_that_is_allowed() -> None:
     assert block_rows(1_000_000, memory_mb=160) == 5
     assert block_rows(1_000_000, memory_mb=64) * 1_000_000 * 4 * ranking.COPIES <= 64 * 2**20
     assert block_rows(10**9, memory_mb=1) == 1
+
+
+@dataclass
+class Cramped(Table):
+    """A model on a device that has room for a few users at once."""
+
+    room: int
+
+    def scores(self, users: np.ndarray) -> torch.Tensor:
+        if len(users) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        return super().scores(users)
+
+
+def test_blocks_are_halved_where_memory_runs_out_which_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    seen, table = graph_of(40, 30, 100), np.random.default_rng(0).normal(size=(40, 30))
+    expected = top_lists(Table(table), np.arange(40), 5, seen, memory_mb=10)
+    assert top_lists(Cramped(table, 6), np.arange(40), 5, seen, memory_mb=10).tolist() == expected.tolist()
+    assert capsys.readouterr().err.count("out of memory with 40 users at once") == 1
+
+
+def test_one_user_that_does_not_fit_is_told() -> None:
+    with pytest.raises(SizedOut, match="30 items do not fit"):
+        top_lists(Cramped(np.zeros((4, 30)), 0), np.arange(4), 5, graph_of(4, 30, 9), memory_mb=10)
+
+
+def test_models_that_write_into_one_array_and_models_that_do_not_are_ranked_alike() -> None:
+    seen, draw = graph_of(60, 70, 400), torch.Generator().manual_seed(1)
+    model = vectors(torch.randn(60, 8, generator=draw), torch.randn(70, 8, generator=draw), seen)
+    assert isinstance(model, Reusing)
+    table = Table(model.scores(np.arange(60)).numpy().copy())
+    assert not isinstance(table, Reusing)
+    ranked = [top_scored(which, np.arange(60), 9, seen, memory_mb=10) for which in (model, table)]
+    assert ranked[0][0].tolist() == ranked[1][0].tolist()
+    np.testing.assert_allclose(ranked[0][1], ranked[1][1], atol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n_items=st.integers(1, 90),
+    k=st.integers(1, 100),
+    levels=st.sampled_from([1, 2, 4, 30, 10**6]),
+    impossible=st.sampled_from([0.0, 0.3, 0.95, 1.0]),
+    edges=st.integers(0, 400),
+)
+def test_any_ranking_is_that_of_a_full_sort(
+    seed: int, n_items: int, k: int, levels: int, impossible: float, edges: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    table = (draw.integers(-levels, levels + 1, (9, n_items)) / 7).astype(np.float32)
+    table[draw.random(table.shape) < impossible] = -np.inf
+    seen = graph_of(9, n_items, edges, seed)
+    with in_small_groups():
+        lists = top_lists(Table(table), np.arange(9), k, seen, memory_mb=10)
+    assert lists.tolist() == sorted_lists(table, seen, k).tolist()
+
+
+@contextmanager
+def in_small_groups() -> Iterator[None]:
+    """Let short rows be searched by groups too, groups of groups included."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(largest_module, "SLICES", 2)
+        patch.setattr(largest_module, "SHORT", 2)
+        yield
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 5000), k=st.integers(1, 30), levels=st.sampled_from([1, 3, 10**6]))
+def test_the_largest_of_groups_are_the_largest_of_the_row(seed: int, n: int, k: int, levels: int) -> None:
+    scores = torch.from_numpy(np.random.default_rng(seed).integers(0, levels, (3, n)).astype(np.float32))
+    values, columns = largest(scores, min(k, n))
+    assert values.tolist() == scores.sort(dim=1, descending=True).values[:, :k].tolist()
+    assert scores.gather(1, columns).tolist() == values.tolist()
+    assert all(len(set(row)) == len(row) for row in columns.tolist())
+
+
+def test_a_nan_anywhere_in_a_long_row_is_found() -> None:
+    scores = torch.zeros(3, 5000)
+    scores[1, 4321] = float("nan")
+    with pytest.raises(UserError, match="diverged"):
+        top_of(scores, 20)
+
+
+def test_a_long_row_of_equals_is_listed_by_item_index() -> None:
+    scores = torch.zeros(2, 5003)
+    scores[1, [7, 4000]] = 1.0
+    columns, _ = top_of(scores, 5)
+    assert columns.tolist() == [[0, 1, 2, 3, 4], [7, 4000, 0, 1, 2]]
+
+
+def test_seen_items_are_masked_in_rows_that_are_longer_than_the_catalogue() -> None:
+    scores, seen = torch.zeros(2, 8)[:, :5], sparse.csr_matrix(np.array([[1, 0, 0, 0, 1], [0, 1, 0, 0, 0]]))
+    assert np.isneginf(mask_seen(scores, seen).numpy()).tolist() == (seen.toarray() > 0).tolist()
+    assert np.isneginf(mask_seen(torch.zeros(5, 2).T, seen).numpy()).tolist() == (seen.toarray() > 0).tolist()
 
 
 def test_nobody_asked_gives_no_list() -> None:
