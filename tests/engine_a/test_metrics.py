@@ -1,16 +1,20 @@
 """Metrics against fractions worked out by hand and against an independent library."""
 
 import importlib
+from dataclasses import dataclass
 from fractions import Fraction
 from math import log2
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsmith.engine.evaluate import evaluate
 from recsmith.engine.metrics import evaluate_lists, hits, mean, per_user
+from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import from_pairs
 from recsmith.model.names import METRICS
 
@@ -162,3 +166,48 @@ def test_random_cases_agree_with_ranx(seed: int, name: str, ranx: Any) -> None:
 def _as_ours(name: str, theirs: np.ndarray, n_relevant: np.ndarray, cutoff: int) -> np.ndarray:
     """ranx divides average precision by all relevant items, we by those that the cut-off allows."""
     return theirs * n_relevant / np.minimum(n_relevant, cutoff) if name == "map" else theirs
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_ranking_with_ties_empty_users_and_a_cutoff_beyond_the_catalogue_agrees_with_ranx(
+    seed: int, ranx: Any
+) -> None:
+    draw = np.random.default_rng(seed)
+    n_users, n_items, cutoffs = 30, 12, (1, 5, 12, 20)
+    seen = from_edges(draw.integers(5, n_users, 90), draw.integers(0, n_items, 90), n_users, n_items)
+    model = Levels(torch.from_numpy(draw.integers(0, 3, (n_users, n_items)).astype(np.float32)))
+    pairs = draw.integers(0, [n_users, n_items + 3], size=(60, 2))
+    relevant = from_pairs(pairs[:, 0], pairs[:, 1], n_users, n_items)
+    ours = evaluate(model, seen, relevant, cutoffs, memory_mb=10)
+    liked = {str(user): {str(item): 1 for item in pairs[pairs[:, 0] == user, 1]} for user in relevant.users}
+    run = ranx.Run({user: ordered(model.table[int(user)].numpy(), seen, int(user)) for user in liked})
+    wanted = relevant.n_relevant[relevant.users]
+    for name in METRICS:
+        for cutoff in cutoffs:
+            ranx.evaluate(ranx.Qrels(liked), run, f"{name}@{cutoff}", return_mean=False)
+            theirs = np.array([run.scores[f"{name}@{cutoff}"][user] for user in liked])
+            assert ours[f"{name}@{cutoff}"] == pytest.approx(_as_ours(name, theirs, wanted, cutoff).mean(), abs=1e-9)
+
+
+@dataclass
+class Levels:
+    """A model of few different scores."""
+
+    table: torch.Tensor
+
+    @property
+    def n_users(self) -> int:
+        return self.table.shape[0]
+
+    @property
+    def n_items(self) -> int:
+        return self.table.shape[1]
+
+    def scores(self, users: np.ndarray) -> torch.Tensor:
+        return self.table[torch.from_numpy(users)]
+
+
+def ordered(scores: np.ndarray, seen: Graph, user: int) -> dict[str, float]:
+    """Unseen items by score, ties by index, as scores without ties; who has none gets an unknown one."""
+    order = [item for item in np.lexsort((np.arange(len(scores)), -scores)) if not seen.binary[user, item]]
+    return {str(item): float(-place) for place, item in enumerate(order)} or {"nothing": 0.0}
