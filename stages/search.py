@@ -7,12 +7,14 @@ from recsmith.config.search import Search
 from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
 from recsmith.search import choose, nni_experiment
+from recsmith.search.rescore import rescore
 from recsmith.search.space import space_of
 from recsmith.search.task import task_of
-from stages._stage import DATA, Context, stage
+from stages._stage import DATA, WORK, Context, stage
 
 FIT, VALID = DATA / "graph" / "fit", DATA / "graph" / "valid"
 BASELINES = DATA / "baseline" / "records.json"
+SPECTRA = WORK / "spectra"
 COLUMNS = ["number", "status", "value", "description"]
 
 
@@ -21,11 +23,12 @@ def run(context: Context) -> None:
     params = context.section("search", Search)
     cutoffs = context.value("evaluate", Evaluate, "cutoffs")
     graph, space = Graph.load(FIT), space_of(params)
-    task = task_of(params, context.run, FIT, VALID, context.work, cutoffs)
+    task = task_of(params, context.run, FIT, VALID, context.work, cutoffs, SPECTRA)
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     context.say(f"the space holds {space.size:,} different candidates; {task.trials} are tried by {task.tuner}")
     answers = nni_experiment.search(task, context.work, context.say)
     rows = choose.candidates(task, answers, read_records(BASELINES))
+    rows = rescore(task, rows, context.say)
     best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
     choose.write(context.out, task, rows, best)
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})

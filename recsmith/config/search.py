@@ -7,18 +7,35 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from recsmith.config.base import Section, one_of
-from recsmith.model.names import ACTIVATIONS, COMBINATIONS, FILTERS, LOSSES, OPERATORS, check_metric
+from recsmith.model.names import (
+    ACTIVATIONS,
+    COMBINATIONS,
+    CONTRASTS,
+    FILTERS,
+    LOSSES,
+    NEGATIVES,
+    OPERATORS,
+    OPTIMIZERS,
+    SCHEDULES,
+    STARTS,
+    check_metric,
+)
 
 Layers = Annotated[int, Field(ge=1, le=8)]
 Positive = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Power = Annotated[float, Field(ge=0, le=1)]
 Exponent = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Space(Section):
-    """Overrides of a preset: each knob's allowed values; empty keeps the preset's."""
+    """Overrides of a preset: each knob's allowed values; empty keeps the preset's.
+
+    A knob is chosen only where something reads it; what each means is said in ``recsmith.model``.
+    """
 
     families: tuple[Literal["gnn", "filter"], ...] = ()
     operators: tuple[Annotated[str, one_of(OPERATORS)], ...] = ()
@@ -26,23 +43,70 @@ class Space(Section):
     """true: every layer chooses its own operator; false: all layers share one."""
     layers: tuple[Layers, ...] = ()
     dimension: tuple[Positive, ...] = ()
+    start: tuple[Annotated[str, one_of(STARTS)], ...] = ()
     activation: tuple[Annotated[str, one_of(ACTIVATIONS)], ...] = ()
     """Chosen only where an operator other than none and lightgcn takes part."""
     combination: tuple[Annotated[str, one_of(COMBINATIONS)], ...] = ()
+    residual: tuple[bool, ...] = ()
+    target_exponent: tuple[Power, ...] = ()
+    """Both exponents: of lightgcn, gcn and ngcf."""
+    source_exponent: tuple[Power, ...] = ()
+    heads: tuple[Positive, ...] = ()
+    """Of gat and transformer."""
+    edge_dimension: tuple[Whole, ...] = ()
+    """Of sage, gat, gin and transformer."""
     dropout: tuple[Share, ...] = ()
+    edge_dropout: tuple[Share, ...] = ()
+    contrast: tuple[Annotated[str, one_of(CONTRASTS)], ...] = ()
+    contrast_weight: tuple[Decay, ...] = ()
+    """This and the next: of simgcl and xsimgcl."""
+    contrast_noise: tuple[Decay, ...] = ()
+    contrast_temperature: tuple[Rate, ...] = ()
+    contrast_layer: tuple[Layers, ...] = ()
+    """Of xsimgcl; at most the number of layers."""
     loss: tuple[Annotated[str, one_of(LOSSES)], ...] = ()
     temperature: tuple[Rate, ...] = ()
-    """Chosen only with sampled_softmax."""
+    """Chosen only with sampled_softmax and in_batch_softmax."""
     negatives: tuple[Positive, ...] = ()
-    """Sampled items for each interaction; chosen only with sampled_softmax."""
+    """Sampled items for each interaction; chosen only with sampled_softmax, bce and ccl."""
+    sampling: tuple[Annotated[str, one_of(NEGATIVES)], ...] = ()
+    """Not chosen with in_batch_softmax and directau, which sample nothing."""
+    popularity_exponent: tuple[Power, ...] = ()
+    """Of sampling popularity."""
+    hard_pool: tuple[Positive, ...] = ()
+    """Of sampling hard."""
+    log_q: tuple[bool, ...] = ()
+    """Of the softmax losses, where items are not drawn uniformly."""
+    margin: tuple[Exponent, ...] = ()
+    """Of ccl."""
+    negative_weight: tuple[Rate, ...] = ()
+    """Of ccl and directau."""
+    optimizer: tuple[Annotated[str, one_of(OPTIMIZERS)], ...] = ()
     learning_rate: tuple[Rate, ...] = ()
+    schedule: tuple[Annotated[str, one_of(SCHEDULES)], ...] = ()
+    warmup: tuple[Share, ...] = ()
     weight_decay: tuple[Decay, ...] = ()
+    clip: tuple[Decay, ...] = ()
+    propagate_every: tuple[Whole, ...] = ()
+    """Of lightgcn."""
+    head: tuple[Literal["dot", "cosine"], ...] = ()
     filters: tuple[Annotated[str, one_of(FILTERS)], ...] = ()
     left_exponent: tuple[Exponent, ...] = ()
+    """Both exponents: of linear, low_pass, polynomial and mixture, whose parts share them."""
     right_exponent: tuple[Exponent, ...] = ()
+    rank: tuple[Positive, ...] = ()
+    """Of low_pass, alone and in a mixture."""
+    order: tuple[Positive, ...] = ()
+    """Of polynomial, as the next."""
+    flatness: tuple[Rate, ...] = ()
+    mixtures: tuple[Literal["linear", "polynomial", "ridge"], ...] = ()
+    """Main parts of a mixture, to which a low_pass is added."""
+    low_pass_weight: tuple[Rate, ...] = ()
+    """Of the low_pass in a mixture; the main part weighs 1."""
     neighbours: tuple[Positive, ...] = ()
     shrink: tuple[Decay, ...] = ()
     l2: tuple[Rate, ...] = ()
+    """Of ridge, alone and in a mixture."""
 
 
 class Search(Section):
@@ -57,6 +121,10 @@ class Search(Section):
     metric: str = "ndcg@20"
     """Maximised on valid; any of precision, recall, f1, hit_rate, mrr, map, ndcg at any cut-off."""
     space: Space = Space()
+    valid_users: int = Field(default=3000, ge=1)
+    """Filters are measured on at most so many valid users, drawn by the seed."""
+    rescore: int = Field(default=5, ge=1)
+    """The best so many filters of these are measured on all valid users, and only then one is crowned."""
     max_epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=3, ge=1)
     evaluate_every: int = Field(default=2, ge=1)

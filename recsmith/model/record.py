@@ -30,6 +30,8 @@ class Record(Section):
     status: Literal["done", "failed", "sized_out"] = "done"
     metrics: dict[str, float] = Field(default_factory=dict)
     """Valid metrics by name (``ndcg@20``); empty unless done."""
+    users: int | None = None
+    """How many drawn valid users they average over; None: all of them."""
     epochs: int = 0
     """The best epoch; 0 where nothing is trained in epochs."""
     threshold: float | None = None

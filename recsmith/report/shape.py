@@ -15,7 +15,8 @@ def trials(rows: list[dict[str, str]], metric: str) -> list[Row]:
         if row["number"] == "0":
             continue
         value = _number(row[metric]) if row["status"] == "done" else None
-        best = value if best is None else best if value is None else max(best, value)
+        final = None if row.get("users") else value
+        best = final if best is None else best if final is None else max(best, final)
         shaped.append(
             {
                 "trial": int(row["number"]),

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from recsmith.config.base import parse
 from recsmith.errors import SizedOut, UserError
 from recsmith.files import digest
+from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.record import Record
-from recsmith.search.space import NUMBER, SearchSpace
+from recsmith.search.sample import drawn
+from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
 from recsmith.search.task import Task, fit_values
+from recsmith.search.tree import NUMBER
 
 FAILURES = (
     ArithmeticError,
@@ -38,14 +43,21 @@ def answer(task: Task, parameters: dict[str, Any]) -> Answer:
 
     Nothing is raised but what ends the process: a candidate that fails is recorded with its traceback.
     """
-    started, store = time.perf_counter(), Store(Path(task.folder))
+    started = time.perf_counter()
     candidate, key = identify(task, parameters)
-    record = store.load(key)
-    known = record is not None
-    if record is None:
-        record = _tried(task, candidate, key)
-        store.save(record)
+    record, known = tried(task, candidate, key)
     return answered(task, parameters, record, known=known, seconds=time.perf_counter() - started)
+
+
+def tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> tuple[Record, bool]:
+    """The record of a candidate, and whether it was known; it is in the store when this returns."""
+    store = Store(Path(task.folder))
+    record = store.load(key)
+    if record is not None:
+        return record, True
+    record = _tried(task, candidate, key)
+    store.save(record)
+    return record, False
 
 
 def answered(task: Task, parameters: dict[str, Any], record: Record, *, known: bool, seconds: float) -> Answer:
@@ -91,12 +103,19 @@ def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
     # Imported late: a known candidate is answered without the seconds that torch takes to load.
     from recsmith.engine.evaluate import evaluate
     from recsmith.engine.fit import FitSettings, fit
-    from recsmith.graph.graph import Graph
-    from recsmith.graph.relevant import Relevant
 
-    graph, valid = Graph.load(task.graph), Relevant.load(task.valid)
-    fitted = fit(candidate, graph, FitSettings(**fit_values(task)), valid)
-    metrics = evaluate(fitted.model, graph, valid, task.budget.cutoffs, task.memory_mb)
+    graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
+    users = task.budget.valid_users if isinstance(candidate, Filter) else None
+    judged = valid if users is None else drawn(valid, users, task.budget.seed)
+    fitted = fit(candidate, graph, FitSettings(**fit_values(task), spectra=task.spectra), valid)
+    metrics = evaluate(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
-    return Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, epochs=fitted.epochs)
+    found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
+    return found.model_copy(update={"epochs": fitted.epochs})
+
+
+@lru_cache(maxsize=1)
+def _data(graph: str, valid: str, *hashes: str) -> tuple[Graph, Relevant]:
+    """What lies in these folders, opened once for all candidates of a process; ``hashes`` tell contents apart."""
+    return Graph.load(graph), Relevant.load(valid)

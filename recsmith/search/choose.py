@@ -14,6 +14,7 @@ from recsmith.files import write_json, write_text
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.names import METRICS
 from recsmith.model.record import Record
+from recsmith.search.filter_space import knobs_read
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
 from recsmith.search.task import Task, fit_values
@@ -30,6 +31,10 @@ class Candidate:
         """The metric on valid; None where there is no result."""
         return self.record.metrics.get(metric) if self.record.status == "done" else None
 
+    def final(self, metric: str) -> float | None:
+        """The metric on all valid users; None where a part of them was measured."""
+        return self.value(metric) if self.record.users is None else None
+
 
 def candidates(task: Task, answers: Sequence[Answer], baselines: Sequence[Record]) -> list[Candidate]:
     """Baselines that the space can express, as they come, then trials in the order of the proposals."""
@@ -43,16 +48,16 @@ def candidates(task: Task, answers: Sequence[Answer], baselines: Sequence[Record
 
 
 def crown(rows: Sequence[Candidate], metric: str, n_users: int, n_items: int) -> Candidate:
-    """The best on valid; of equals the smaller, then the first by key. UserError where every trial failed."""
+    """The best on all valid users; of equals the smaller, then the first by key. UserError where every trial failed."""
     trials = [row for row in rows if row.number > 0]
-    if not any(row.value(metric) is not None for row in trials):
+    if not any(row.final(metric) is not None for row in trials):
         raise _all_failed(trials)
 
     def rank(row: Candidate) -> tuple[float, int, str]:
-        value = row.value(metric)
+        value = row.final(metric)
         return (-value if value is not None else 0.0, size(row.record.architecture, n_users, n_items), row.record.key)
 
-    return min((row for row in rows if row.value(metric) is not None), key=rank)
+    return min((row for row in rows if row.final(metric) is not None), key=rank)
 
 
 def _all_failed(trials: Sequence[Candidate]) -> UserError:
@@ -67,6 +72,8 @@ def size(candidate: Gnn | Filter | None, n_users: int, n_items: int) -> int:
         return candidate.dimension * layers * (n_users + n_items)
     if isinstance(candidate, Filter) and candidate.kind == "neighbours":
         return min(candidate.neighbours, n_items) * n_items
+    if isinstance(candidate, Filter) and candidate.kind == "low_pass":
+        return min(candidate.rank, n_items) * n_items
     return n_items * n_items
 
 
@@ -99,15 +106,17 @@ def _budget(record: Record) -> dict[str, Any]:
     return {name: record.knobs[name] for name in names if name in record.knobs}
 
 
+HEAD = ("number", "source", "name", "key", "status")
 KNOBS = tuple(name for name in dict.fromkeys([*Gnn.model_fields, *Filter.model_fields]) if name != "family")
 
 
 def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
-    """The trial table: who, how good at every cut-off, every knob in a column, and why it failed."""
+    """The trial table: who, how good at every cut-off, every knob in a column, and why it failed.
+
+    ``users`` says on how many drawn valid users a row was measured; empty: on all.
+    """
     scores = _score_columns(rows, metric)
-    table: list[list[Any]] = [
-        ["number", "source", "name", "key", "status", *scores, "epochs", "family", *KNOBS, "description", "error"]
-    ]
+    table: list[list[Any]] = [[*HEAD, *scores, "users", "epochs", "family", *KNOBS, "description", "error"]]
     table += [_row(row, scores) for row in rows]
     return _csv(table)
 
@@ -129,23 +138,30 @@ def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
     last = (record.error or "").strip().splitlines()[-1:]
     shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
     start = [row.number, record.source, record.name, record.key, record.status]
-    return [*start, *values, record.epochs, *shown, record.describe(), *last]
+    users = "" if record.users is None else record.users
+    return [*start, *values, users, record.epochs, *shown, record.describe(), *last]
 
 
 def _knobs(record: Record) -> dict[str, Any]:
     """The knobs of a record that its form reads, as text where they are lists."""
+    if isinstance(record.architecture, Filter):
+        return knobs_read(record.architecture)
     values = record.architecture.model_dump(mode="json") if record.architecture else {}
     return {name: "+".join(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def history_csv(rows: Sequence[Candidate], metric: str) -> str:
-    """How the best grew: 0 is the best baseline that the space can express, then one row a trial."""
-    values = [(0, _best_value([row for row in rows if row.number == 0], metric))]
-    values += [(row.number, row.value(metric)) for row in rows if row.number > 0]
+    """How the best grew: 0 is the best baseline that the space can express, then one row a trial.
+
+    What was measured on a part of the valid users is shown and is nobody's best.
+    """
+    first = _best_value([row for row in rows if row.number == 0], metric)
+    values = [(0, first, first)]
+    values += [(row.number, row.value(metric), row.final(metric)) for row in rows if row.number > 0]
     table: list[list[Any]] = [["trial", metric, "best"]]
     best: float | None = None
-    for number, value in values:
-        best = value if best is None or (value is not None and value > best) else best
+    for number, value, final in values:
+        best = final if best is None or (final is not None and final > best) else best
         if number or value is not None:
             table.append([number, "" if value is None else value, "" if best is None else best])
     return _csv(table)

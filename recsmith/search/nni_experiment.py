@@ -18,9 +18,9 @@ from recsmith.search import guard, nni_service
 from recsmith.search.attempt import answered, failed, identify
 from recsmith.search.nni_service import LOST, Say
 from recsmith.search.progress import Progress
-from recsmith.search.space import NUMBER
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import RUNS, Task
+from recsmith.search.tree import NUMBER
 
 POLL_SECONDS = 0.25
 STATUS_SECONDS = 2.0

@@ -11,20 +11,49 @@ _GNN = Space(
     mixed_operators=False,
     layers=(1, 2, 3, 4),
     dimension=(32, 64, 128),
+    start=("random", "spectral"),
     activation=("identity", "relu", "leaky_relu", "elu"),
-    combination=("last", "mean", "concat"),
+    combination=("last", "mean", "concat", "learned"),
+    residual=(False,),
+    target_exponent=(0.5,),
+    source_exponent=(0.5,),
+    heads=(1,),
+    edge_dimension=(0,),
     dropout=(0.0, 0.2),
-    loss=("bpr", "sampled_softmax"),
+    edge_dropout=(0.0,),
+    contrast=("none",),
+    contrast_weight=(0.05, 0.2, 0.5),
+    contrast_noise=(0.1,),
+    contrast_temperature=(0.2,),
+    contrast_layer=(1,),
+    loss=("bpr", "sampled_softmax", "directau"),
     temperature=(0.2, 0.5, 1.0),
     negatives=(16, 64),
+    sampling=("uniform",),
+    popularity_exponent=(0.5, 0.75),
+    hard_pool=(4, 8),
+    log_q=(False, True),
+    margin=(0.2, 0.4, 0.8),
+    negative_weight=(0.5, 1.0, 2.0),
+    optimizer=("adam",),
     learning_rate=(0.005, 0.01, 0.02),
+    schedule=("constant",),
+    warmup=(0.0,),
     weight_decay=(1e-4, 1e-3, 1e-2),
+    clip=(0.0,),
+    propagate_every=(1,),
+    head=("dot",),
 )
 _FILTERS = Space(
     families=("filter",),
-    filters=("linear", "neighbours", "ridge"),
-    left_exponent=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
-    right_exponent=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    filters=("linear", "low_pass", "polynomial", "neighbours", "ridge", "mixture"),
+    left_exponent=(0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
+    right_exponent=(0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
+    rank=(32, 64, 128, 256, 512),
+    order=(2, 4, 8, 12),
+    flatness=(0.5, 1.0, 1.5, 2.0),
+    mixtures=("linear", "polynomial", "ridge"),
+    low_pass_weight=(0.1, 0.2, 0.3, 0.5),
     neighbours=(20, 50, 100, 200, 400),
     shrink=(0.0, 10.0, 50.0),
     l2=(20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0),
@@ -36,8 +65,17 @@ def _both(gnn: Space, filters: Space) -> Space:
     return gnn.model_copy(update={**values, "families": ("gnn", "filter")})
 
 
+_SHORT = _GNN.model_copy(
+    update={
+        "layers": (1, 2, 3),
+        "dimension": (32, 64),
+        "start": ("random",),
+        "combination": ("last", "mean", "concat"),
+        "loss": ("bpr", "sampled_softmax"),
+    }
+)
 _TINY = _both(
-    _GNN.model_copy(
+    _SHORT.model_copy(
         update={
             "operators": ("none", "lightgcn"),
             "layers": (1, 2),
@@ -46,9 +84,16 @@ _TINY = _both(
             "loss": ("bpr",),
         }
     ),
-    _FILTERS.model_copy(update={"neighbours": (5, 20), "shrink": (0.0,), "l2": (10.0, 100.0)}),
+    _FILTERS.model_copy(
+        update={
+            "filters": ("linear", "neighbours", "ridge"),
+            "neighbours": (5, 20),
+            "shrink": (0.0,),
+            "l2": (10.0, 100.0),
+        }
+    ),
 )
-_SMALL = _both(_GNN.model_copy(update={"layers": (1, 2, 3), "dimension": (32, 64)}), _FILTERS)
+_SMALL = _both(_SHORT, _FILTERS)
 PRESETS: dict[str, Space] = {"small": _SMALL, "gnn": _GNN, "filters": _FILTERS, "tiny": _TINY}
 
 
@@ -67,6 +112,7 @@ def knobs(search: Search, where: str = "params.yaml: search") -> Space:
             f"{where}.space.{stray} = {_shown(given[stray])} has no effect: the space holds {families} only. "
             f"Remove it, or change {where}.preset or {where}.space.families."
         )
+    _heads_divide(chosen, where)
     return chosen
 
 
@@ -74,6 +120,15 @@ def _stray(given: dict[str, object], chosen: Space) -> str | None:
     """The first override that only a family outside the space would read."""
     ours = set().union(*(_KNOBS[family] for family in chosen.families))
     return next((name for name in sorted(given) if name != "families" and name not in ours), None)
+
+
+def _heads_divide(chosen: Space, where: str) -> None:
+    pairs = [(heads, dimension) for heads in chosen.heads for dimension in chosen.dimension]
+    if odd := next(((heads, dimension) for heads, dimension in pairs if dimension % heads), None):
+        raise UserError(
+            f"{where}.space.heads = {list(chosen.heads)}: {odd[0]} does not divide {odd[1]}, which is one of "
+            f"{where}.space.dimension. Take numbers that divide all of them."
+        )
 
 
 def _names(space: Space) -> set[str]:

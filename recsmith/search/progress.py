@@ -38,5 +38,6 @@ class Progress:
         place = f"[{answer.number + 1:>{width}}/{self.task.trials}]"
         best = f" (best {self.best:.4f})" if self.best is not None else ""
         result = f"{metric} {record.metrics[metric]:.4f}" if record.status == "done" else record.status
+        result += f" on {record.users:,} users" if record.users is not None else ""
         took = "known" if answer.known else f"{answer.seconds:.1f} s"
         return f"{place} {result}{best}  {record.describe()}  {took}"

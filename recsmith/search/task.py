@@ -20,6 +20,7 @@ from recsmith.search.space import space_of
 
 RUNS = "runs"
 TASK = "task.json"
+SPECTRA = "spectra"
 
 
 class Budget(Section):
@@ -38,6 +39,8 @@ class Budget(Section):
     patience: int
     evaluate_every: int
     batch_size: int
+    valid_users: int | None = None
+    """Filters are measured on so many valid users; None: on all, as networks always are."""
 
 
 class Task(Section):
@@ -57,6 +60,14 @@ class Task(Section):
     budget: Budget
     memory_mb: int
     trial_seconds: float
+    rescore: int
+    """So many of the best filters on a part of the valid users are measured on all of them."""
+    spectra: str
+    """Folder of the singular vectors that candidates share; absolute."""
+
+    def on_all_users(self) -> Task:
+        """The same task with filters measured on all valid users; its records lie beside the others."""
+        return self.model_copy(update={"budget": self.budget.model_copy(update={"valid_users": None})})
 
     def key(self, candidate: Gnn | Filter) -> str:
         """Name of the record of ``candidate`` fitted within the budget."""
@@ -75,13 +86,23 @@ class Task(Section):
         return parse(read_json(path), cls, str(path))
 
 
-def task_of(search: Search, run: Run, graph: Path, valid: Path, work: Path, cutoffs: Iterable[int] = CUTOFFS) -> Task:
+def task_of(
+    search: Search,
+    run: Run,
+    graph: Path,
+    valid: Path,
+    work: Path,
+    cutoffs: Iterable[int] = CUTOFFS,
+    spectra: Path | None = None,
+) -> Task:
     """The task that the parameters describe, over the graph and the pairs in these folders.
 
-    Raises UserError where the space makes no sense or the folders cannot be read.
+    ``spectra`` is where singular vectors are kept, below ``work`` unless given. Raises UserError where the space makes
+    no sense or the folders cannot be read.
     """
     space = space_of(search)
     pairs = Relevant.load(valid)
+    many = len(pairs.users) > search.valid_users
     budget = Budget(
         graph=Graph.load(graph).hash,
         valid=arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
@@ -94,6 +115,7 @@ def task_of(search: Search, run: Run, graph: Path, valid: Path, work: Path, cuto
         patience=search.patience,
         evaluate_every=search.evaluate_every,
         batch_size=search.batch_size,
+        valid_users=search.valid_users if many else None,
     )
     return Task(
         graph=str(graph.resolve()),
@@ -107,6 +129,8 @@ def task_of(search: Search, run: Run, graph: Path, valid: Path, work: Path, cuto
         budget=budget,
         memory_mb=run.memory_mb,
         trial_seconds=search.trial_seconds,
+        rescore=search.rescore,
+        spectra=str((spectra or work / SPECTRA).resolve()),
     )
 
 

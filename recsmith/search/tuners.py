@@ -24,8 +24,8 @@ from nni.utils import json2space
 from recsmith.config.base import Section
 from recsmith.files import digest
 from recsmith.search import guard
-from recsmith.search.space import NUMBER, Tree, proposals, sample
 from recsmith.search.store import Answers
+from recsmith.search.tree import NUMBER, Tree, proposals, sample
 
 PATIENCE_SECONDS = 10.0
 REDRAWS, BLIND_DRAWS = 20, 200

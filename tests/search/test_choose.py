@@ -122,3 +122,33 @@ def test_the_tables_hold_every_trial_in_order_with_its_knobs_and_the_end_of_its_
     written = json.loads((tmp_path / "out/best.json").read_text())
     assert (written["metric"], written["valid"], written["source"]) == (METRIC, {METRIC: 0.3}, "search")
     assert written["architecture"] == Gnn().model_dump(mode="json")
+
+
+def test_a_mixture_shows_the_knobs_of_its_parts_and_no_others(tmp_path: Path) -> None:
+    shared = {"left_exponent": 0.4, "right_exponent": 0.3}
+    parts = (Filter(kind="polynomial", order=6, **shared), Filter(kind="low_pass", rank=9, **shared))
+    described = task(tastes(tmp_path), tmp_path / "work")
+    trials = [record(0.2, Filter(kind="mixture", parts=parts, weights=(1.0, 0.25))), record(0.1, Filter(kind="ridge"))]
+    rows = choose.candidates(described, finished(described, trials), [])
+    mixture, ridge = csv.DictReader(io.StringIO(choose.trials_csv(rows, METRIC)))
+    names = ("kind", "parts", "weights", "left_exponent", "right_exponent", "order", "rank", "l2", "neighbours")
+    assert [mixture[name] for name in names] == (
+        ["mixture", "polynomial+low_pass", "1.0+0.25", "0.4", "0.3", "6", "9", "", ""]
+    )
+    assert [ridge[name] for name in names] == ["ridge", "", "", "", "", "", "", "500.0", ""]
+    best = choose.best_values(described, rows[0])
+    assert [part["kind"] for part in best["architecture"]["parts"]] == ["polynomial", "low_pass"]
+
+
+def test_what_was_measured_on_a_part_of_the_users_is_shown_and_never_crowned(tmp_path: Path) -> None:
+    rows = [
+        Candidate(0, record(0.3, Filter(kind="neighbours"), name="item_knn", source="baseline")),
+        Candidate(1, record(0.9, Filter(), key="a", users=50)),
+        Candidate(2, record(0.4, Filter(left_exponent=0.1), key="b")),
+    ]
+    assert choose.crown(rows, METRIC, 10, 10).number == 2
+    table = list(csv.DictReader(io.StringIO(choose.trials_csv(rows, METRIC))))
+    assert [row["users"] for row in table] == ["", "50", ""]
+    assert choose.history_csv(rows, METRIC).splitlines()[1:] == ["0,0.3,0.3", "1,0.9,0.3", "2,0.4,0.4"]
+    with pytest.raises(UserError, match="failed"):
+        choose.crown(rows[:2], METRIC, 10, 10)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from recsmith.config.search import Search
-from recsmith.search.space import NUMBER, SearchSpace, proposals, space_of
+from recsmith.search.space import SearchSpace, space_of
 from recsmith.search.store import Answer, Answers
+from recsmith.search.tree import NUMBER, proposals
 from recsmith.search.tuners import TUNERS, Ordered, Settings, make
 
 
@@ -57,7 +58,9 @@ def test_a_tuner_that_learns_turns_to_what_was_good(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Random", "TPE"])
 def test_nothing_is_proposed_twice_and_a_small_space_is_covered(name: str) -> None:
-    ours = space("filters")
+    few = {"filters": ["linear", "mixture", "ridge"], "left_exponent": [0.2, 0.4], "right_exponent": [0.0, 0.3]}
+    few |= {"rank": [8], "mixtures": ["linear", "polynomial"], "order": [4], "flatness": [1.0, 2.0]}
+    ours = space_of(Search.model_validate({"preset": "filters", "space": few}))
     tuner = make(name, Settings(seed=1, trials=ours.size))
     tuner.update_search_space(ours.tree)
     made = []
