@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from torch_geometric.nn import GATConv, GCNConv, LGConv, SAGEConv
+from torch.nn import functional
+from torch_geometric.nn import GATConv, GCNConv, GINConv, GINEConv, LGConv, RGCNConv, SAGEConv, TransformerConv
 
 from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.attention import featured
+from recsmith.engine.pattern import Pattern
+from recsmith.engine.propagate import Product
 from recsmith.graph.graph import from_edges
 from recsmith.operators import operator
-from recsmith.operators.gat import Gat
+
+Run = Callable[[torch.Tensor], torch.Tensor]
 
 USERS, ITEMS = np.array([0, 0, 1]), np.array([0, 1, 1])
 
@@ -54,30 +62,177 @@ def test_sage_adds_the_mean_of_the_neighbours() -> None:
     torch.testing.assert_close(layer(nodes(), adjacency()), reference(nodes(), edge_index()))
 
 
-def gat_both_ways(layer: Gat, x: torch.Tensor, given: Adjacency) -> list[list[torch.Tensor]]:
-    """Output and all gradients, through our product and through PyTorch Geometric's own messages."""
-    pairs = torch.stack([given.edges.columns, given.edges.rows]).long()
-    weight = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+def both_ways(ours: Run, theirs: Run, x: torch.Tensor, weights: list[torch.nn.Parameter]) -> None:
+    """Output and gradients of nodes and weights agree."""
+    chosen = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     results = []
-    for run in (lambda: layer(x, given), lambda: layer.module(x, pairs)):
-        x.grad = None
-        layer.zero_grad()
-        out = run()
-        (out * weight).sum().backward()
-        results.append([out.detach(), x.grad.clone(), *(p.grad.clone() for p in layer.parameters())])
-    return results
+    for run in (ours, theirs):
+        for tensor in (x, *weights):
+            tensor.grad = None
+        out = run(x)
+        (out * chosen).sum().backward()
+        results.append([out.detach(), *(tensor.grad.clone() for tensor in (x, *weights) if tensor.grad is not None)])
+    for mine, reference in zip(*results, strict=True):
+        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
 
 
-def test_gat_equals_the_module_it_takes_its_weights_from_gradients_included() -> None:
+def drawn(**known: Any) -> Adjacency:
     rng = np.random.default_rng(4)
     keys = rng.choice(40 * 30, 300, replace=False)
-    given = Adjacency(from_edges(keys // 30, keys % 30, 40, 30))
+    return Adjacency(from_edges(keys // 30, keys % 30, 40, 30, **known))
+
+
+def attributed() -> Adjacency:
+    rng = np.random.default_rng(6)
+    return drawn(
+        event=rng.integers(0, 2, 300), timestamp=rng.integers(-1, 10**7, 300), events=("view", "buy"), weight=None
+    )
+
+
+def pairs(seen: Pattern) -> torch.Tensor:
+    """Entries as PyTorch Geometric's edge_index."""
+    return torch.stack([seen.columns, seen.rows]).long()
+
+
+def embedded(layer: Any, seen: Pattern) -> torch.Tensor:
+    """What PyTorch Geometric takes as edge_attr."""
+    return featured(seen, layer.edges.table) @ layer.edges.table
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_gat_equals_the_module_it_takes_its_weights_from_gradients_included(heads: int) -> None:
+    given = drawn()
     torch.manual_seed(1)
-    layer = operator("gat", 8)
-    assert isinstance(layer, Gat)
-    ours, theirs = gat_both_ways(layer, torch.randn(70, 8, requires_grad=True), given)
-    for mine, reference in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+    layer: Any = operator("gat", 8, heads=heads)
+    theirs = lambda x: layer.module(x, pairs(given.edges))  # noqa: E731
+    both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), list(layer.parameters()))
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_gat_reads_edges_as_gatconv_does(heads: int) -> None:
+    given = attributed()
+    torch.manual_seed(1)
+    layer: Any = operator("gat", 8, heads=heads, edge_dimension=3, n_events=2)
+    reference: Any = GATConv(8, 8 // heads, heads, edge_dim=3, add_self_loops=False)
+    reference.lin, reference.bias = layer.module.lin, layer.module.bias
+    reference.att_src, reference.att_dst = layer.module.att_src, layer.module.att_dst
+    reference.lin_edge, reference.att_edge = layer.edges.linear, layer.attention
+    seen = given.attributed_edges
+    theirs = lambda x: reference(x, pairs(seen), embedded(layer, seen))  # noqa: E731
+    both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), list(layer.parameters()))
+
+
+@pytest.mark.parametrize("edge_dimension", [0, 3])
+def test_gin_is_that_of_pytorch_geometric(edge_dimension: int) -> None:
+    given = attributed()
+    torch.manual_seed(1)
+    layer: Any = operator("gin", 8, edge_dimension=edge_dimension, n_events=2)
+    reference: Any = GINEConv(layer.mlp, edge_dim=8) if edge_dimension else GINConv(layer.mlp)
+    reference.eps, reference.lin = layer.eps, torch.nn.Identity()
+
+    def theirs(x: torch.Tensor) -> torch.Tensor:
+        if not edge_dimension:
+            return reference(x, pairs(given.neighbours))
+        return reference(x, pairs(given.attributed), layer.edges.linear(embedded(layer, given.attributed)))
+
+    x = torch.randn(70, 8, requires_grad=True)
+    both_ways(lambda x: layer(x, given), theirs, x, list(layer.parameters()))
+
+
+@pytest.mark.parametrize("edge_dimension", [None, 3])
+@pytest.mark.parametrize("heads", [1, 4])
+def test_transformer_is_that_of_pytorch_geometric(heads: int, edge_dimension: int | None) -> None:
+    given = attributed()
+    torch.manual_seed(1)
+    layer: Any = operator("transformer", 8, heads=heads, edge_dimension=edge_dimension or 0, n_events=2)
+    reference: Any = TransformerConv(8, 8 // heads, heads, edge_dim=edge_dimension)
+    reference.lin_query, reference.lin_value, reference.lin_skip = layer.query, layer.value, layer.own
+    reference.lin_key = layer.key
+    if edge_dimension:
+        reference.lin_edge = layer.edges.linear
+
+    def theirs(x: torch.Tensor) -> torch.Tensor:
+        seen = given.attributed
+        return reference(x, pairs(seen), embedded(layer, seen) if edge_dimension else None)
+
+    x = torch.randn(70, 8, requires_grad=True)
+    both_ways(lambda x: layer(x, given), theirs, x, list(layer.parameters()))
+
+
+def test_rgcn_is_that_of_pytorch_geometric() -> None:
+    given = attributed()
+    torch.manual_seed(1)
+    layer: Any = operator("rgcn", 8, n_events=2)
+    reference: Any = RGCNConv(8, 8, 2)
+    reference.weight = torch.nn.Parameter(torch.stack([event.weight.T for event in layer.events]))
+    reference.root, reference.bias = torch.nn.Parameter(layer.own.weight.T), layer.own.bias
+    seen = given.attributed
+    kinds = featured(seen, reference.weight)[:, :2].argmax(1)
+    theirs = lambda x: reference(x, pairs(seen), kinds)  # noqa: E731
+    both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), [])
+
+
+def test_rgcn_hears_each_event_through_its_own_weights() -> None:
+    events = {"events": ("view", "buy"), "event": np.array([0, 1, 1])}
+    given = Adjacency(from_edges(USERS, ITEMS, 2, 2, **events))
+    layer: Any = operator("rgcn", 2, n_events=2)
+    out, x = layer(nodes(), given), nodes()
+    by_hand = layer.own(x[0]) + layer.events[0](x[2]) + layer.events[1](x[3])
+    torch.testing.assert_close(out[0], by_hand)
+
+
+def test_ngcf_is_the_matrix_form_of_its_paper() -> None:
+    layer: Any = operator("ngcf", 2)
+    dense, x = given_dense(adjacency().symmetric), nodes()
+    expected = (dense + torch.eye(4)) @ x @ layer.message.weight.T + (dense @ x * x) @ layer.interaction.weight.T
+    torch.testing.assert_close(layer(x, adjacency()), expected)
+
+
+def given_dense(product: Product) -> torch.Tensor:
+    return product @ torch.eye(4)
+
+
+@pytest.mark.parametrize("name", ["lightgcn", "gcn", "ngcf"])
+def test_exponents_are_those_of_the_degrees_of_who_hears_and_who_is_heard(name: str) -> None:
+    knobs = {"target_exponent": 0.3, "source_exponent": 0.8}
+    layer: Any = operator(name, 2, **knobs)
+    adjacent = (given_dense(adjacency().sums) != 0).float() + (torch.eye(4) if name == "gcn" else 0)
+    degree = adjacent.sum(1)
+    heard = (degree**-0.3)[:, None] * adjacent * degree**-0.8 @ nodes()
+    expected = {
+        "lightgcn": lambda: heard,
+        "gcn": lambda: layer.linear(heard),
+        "ngcf": lambda: layer.message(heard + nodes()) + layer.interaction(heard * nodes()),
+    }
+    torch.testing.assert_close(layer(nodes(), adjacency()), expected[name]())
+
+
+def test_sage_reading_edges_adds_the_mean_of_their_embeddings() -> None:
+    given = attributed()
+    layer: Any = operator("sage", 8, edge_dimension=3, n_events=2)
+    x, seen = torch.randn(70, 8), given.attributed
+    means = torch.zeros(70, 3).index_add_(0, seen.rows, embedded(layer, seen))
+    means /= torch.bincount(seen.rows, minlength=70).clamp(min=1)[:, None]
+    plain = layer.own(x) + layer.neighbours(given.mean @ x)
+    torch.testing.assert_close(layer(x, given), plain + layer.edges.linear(means))
+
+
+def test_dense_is_a_linear_layer() -> None:
+    layer: Any = operator("dense", 2)
+    assert torch.equal(layer(nodes(), adjacency()), layer.linear(nodes()))
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 7])
+def test_conv1d_is_that_of_torch(dimension: int) -> None:
+    layer: Any = operator("conv1d", dimension)
+    x = torch.randn(4, dimension)
+    expected = functional.conv1d(x[:, None], layer.kernel[None, None], layer.bias[None], padding=1)[:, 0]
+    torch.testing.assert_close(layer(x, adjacency()), expected)
+
+
+def test_pooling_takes_the_largest_of_the_node_and_its_neighbours() -> None:
+    out = operator("pooling", 2)(nodes(), adjacency())
+    assert out.tolist() == [[4, 3], [4, 3], [2, 0], [4, 3]]
 
 
 def test_gat_stays_finite_where_logits_are_huge() -> None:
@@ -89,7 +244,10 @@ def test_gat_is_the_only_operator_that_loads_pytorch_geometric() -> None:
     import subprocess
     import sys
 
-    code = "import sys, recsmith.operators as o; o.operator('sage', 4); assert 'torch_geometric' not in sys.modules"
+    code = (
+        "import sys, recsmith.operators as o; [o.operator(n, 4) for n in o.OPERATORS if n != 'gat'];"
+        "assert 'torch_geometric' not in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
