@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from numpy.polynomial import chebyshev
 from scipy import sparse
 
-from recsmith.engine.filters import fit_filter
-from recsmith.engine.filters.base import histories
+from recsmith.engine import spectrum
+from recsmith.engine.filters import KINDS, fit_filter
+from recsmith.engine.filters.mixture import SERIES, Mixture
+from recsmith.engine.filters.polynomial import series
 from recsmith.engine.filters.ridge import COPIES
+from recsmith.engine.krylov import decompose
+from recsmith.engine.normal import histories
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph, from_edges
+from recsmith.model import names
 from recsmith.model.architecture import Filter, describe
 from recsmith.model.contract import FilterModel, Model
 
@@ -19,6 +25,16 @@ FILTERS = [
     Filter(kind="neighbours", neighbours=3),
     Filter(kind="neighbours", neighbours=100, shrink=5.0),
     Filter(kind="ridge", l2=20.0),
+    Filter(kind="low_pass", rank=4, left_exponent=0.3, right_exponent=0.1),
+    Filter(kind="low_pass", rank=10_000),
+    Filter(kind="polynomial", order=1),
+    Filter(kind="polynomial", order=8, left_exponent=0.1, right_exponent=0.4),
+    Filter(kind="polynomial", order=5, flatness=2.5, left_exponent=-0.2),
+]
+FILTERS += [
+    Filter(kind="mixture", parts=(FILTERS[-2], FILTERS[5], FILTERS[-2]), weights=(1.0, 0.3, -0.25)),
+    Filter(kind="mixture", parts=(FILTERS[0], FILTERS[2], FILTERS[4], FILTERS[7]), weights=(2.0, 0.3, 0.5, 1.0)),
+    Filter(kind="mixture", parts=(FILTERS[3],), weights=(0.5,)),
 ]
 every_filter = pytest.mark.parametrize("knobs", FILTERS, ids=describe)
 
@@ -42,16 +58,45 @@ def graph(request: pytest.FixtureRequest) -> Graph:
 
 def by_formula(knobs: Filter, rows: np.ndarray) -> np.ndarray:
     """P (I, I) in float64, straight from the definition; rows (U, I)."""
-    return {"linear": _linear, "neighbours": _neighbours, "ridge": _ridge}[knobs.kind](knobs, rows.astype(np.float64))
+    if knobs.kind == "mixture":
+        parts = zip(knobs.weights, knobs.parts, strict=True)
+        return np.sum([weight * by_formula(part, rows) for weight, part in parts], axis=0)
+    kinds = {"neighbours": _neighbours, "ridge": _ridge}
+    return kinds.get(knobs.kind, _spectral)(knobs, rows.astype(np.float64))
 
 
-def _linear(knobs: Filter, rows: np.ndarray) -> np.ndarray:
-    people, items = rows.sum(1), rows.sum(0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        smooth = np.nan_to_num(rows / np.sqrt(people)[:, None] / np.sqrt(items), nan=0.0, posinf=0.0)
+def _spectral(knobs: Filter, rows: np.ndarray) -> np.ndarray:
+    """By the eigenvalues and eigenvectors of G, each of which is weighted by what the filter makes of it."""
+    items = rows.sum(0)
+    _, values, vectors = np.linalg.svd(smooth(rows), full_matrices=False)
+    gains = {"linear": values**2, "low_pass": (np.arange(len(values)) < knobs.rank) & (values > 1e-6)}
+    gain = gains[knobs.kind] if knobs.kind in gains else interpolated(knobs, values**2)
+    with np.errstate(divide="ignore"):
         left = np.where(items > 0, items**-knobs.left_exponent, 0)
         right = np.where(items > 0, items**knobs.right_exponent, 0)
-    return left[:, None] * (smooth.T @ smooth) * right
+    return left[:, None] * (vectors.T @ (gain[:, None] * vectors)) * right
+
+
+def smooth(rows: np.ndarray) -> np.ndarray:
+    """R~ (U, I) float64."""
+    rows = rows.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(rows / np.sqrt(rows.sum(1))[:, None] / np.sqrt(rows.sum(0)), nan=0.0, posinf=0.0)
+
+
+def plateau(x: np.ndarray, flatness: float) -> np.ndarray:
+    """Kim et al. 2025: the response at ``x = 1 - 2 lambda``."""
+    return np.where(x < 0, 0.5 * np.abs(x) ** flatness + 0.5, 0.5 - 0.5 * np.abs(x) ** flatness)
+
+
+def interpolated(knobs: Filter, eigenvalues: np.ndarray) -> np.ndarray:
+    """The polynomial through the response at the Chebyshev-Gauss-Lobatto nodes, by Lagrange's formula."""
+    nodes = np.cos(np.pi * np.arange(knobs.order + 1) / knobs.order)
+    x, out = 1 - 2 * eigenvalues, np.zeros(len(eigenvalues))
+    for node, value in zip(nodes, plateau(nodes, knobs.flatness), strict=True):
+        others = nodes[nodes != node]
+        out += value * np.prod((x[:, None] - others) / (node - others), axis=1)
+    return out
 
 
 def _neighbours(knobs: Filter, rows: np.ndarray) -> np.ndarray:
@@ -149,7 +194,9 @@ def test_parallel_edges_of_equal_weight_count_once() -> None:
 
 
 def test_weights_are_read_where_an_edge_weighs_other_than_one() -> None:
-    graph = from_edges(np.array([0, 0]), np.array([0, 0]), 1, 1, weight=np.array([1, 2.5]), event=np.array([0, 1]))
+    graph = from_edges(
+        np.array([0, 0]), np.array([0, 0]), 1, 1, weight=np.array([1, 2.5]), event=np.array([0, 1]), events=("a", "b")
+    )
     assert histories(graph)[0, 0] == 3.5
 
 
@@ -177,8 +224,81 @@ def test_a_ridge_that_does_not_fit_is_sized_out_with_its_bytes() -> None:
         fit_filter(Filter(kind="ridge"), graph, memory_mb=1)
 
 
-def test_the_linear_filter_is_answered_in_parts_where_there_are_many_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = clustered(30, 21)
-    expected = fit_filter(Filter(), graph).scores(np.arange(30))
-    monkeypatch.setattr("recsmith.engine.filters.linear.MOST", 70)
-    np.testing.assert_allclose(fit_filter(Filter(), graph).scores(np.arange(30)), expected, atol=1e-6)
+@every_filter
+def test_products_from_the_right_are_those_of_the_matrix(knobs: Filter, graph: Graph) -> None:
+    vectors = np.random.default_rng(1).standard_normal((graph.n_items, 35)).astype(np.float32)
+    expected = by_formula(knobs, histories(graph).toarray()) @ vectors
+    np.testing.assert_allclose(fit_filter(knobs, graph).times(vectors), expected, atol=1e-4)
+
+
+@every_filter
+def test_scores_do_not_depend_on_the_number_of_threads(knobs: Filter, graph: Graph) -> None:
+    users, threads, scores = np.arange(graph.n_users), torch.get_num_threads(), []
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            scores.append(fit_filter(knobs, graph).scores(users).numpy())
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+
+
+@every_filter
+def test_a_user_with_every_item_and_a_single_pair_are_answered(knobs: Filter) -> None:
+    everything = from_edges(np.repeat([0, 1], [6, 2]), np.array([0, 1, 2, 3, 4, 5, 1, 4]), 3, 6)
+    for graph in (everything, from_edges(np.zeros(1, int), np.zeros(1, int), 1, 1)):
+        rows = histories(graph).toarray()
+        np.testing.assert_allclose(fit_filter(knobs, graph).apply(rows), rows @ by_formula(knobs, rows), atol=2e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2, 7, 24])
+@pytest.mark.parametrize("flatness", [0.5, 1.5, 4.0])
+def test_the_polynomial_meets_the_response_at_the_nodes(order: int, flatness: float) -> None:
+    nodes = np.cos(np.pi * np.arange(order + 1) / order)
+    eigenvalues = (1 - nodes) / 2
+    ours = eigenvalues * chebyshev.chebval(-nodes, series(order, flatness))
+    np.testing.assert_allclose(ours, plateau(nodes, flatness), atol=1e-9)
+
+
+def test_a_polynomial_of_order_one_is_the_linear_filter(graph: Graph) -> None:
+    users = np.arange(graph.n_users)
+    linear, polynomial = (fit_filter(Filter.model_validate({"kind": kind, "order": 1}), graph) for kind in SERIES)
+    np.testing.assert_allclose(linear.scores(users), polynomial.scores(users), atol=1e-6)
+
+
+def test_polynomials_of_equal_exponents_are_applied_as_one(graph: Graph) -> None:
+    parts = (Filter(), Filter(kind="polynomial"), Filter(kind="polynomial", left_exponent=0.2))
+    mixture = fit_filter(Filter(kind="mixture", parts=parts, weights=(1.0, 1.0, 1.0)), graph)
+    assert isinstance(mixture, Mixture)
+    assert len(mixture.parts) == 2
+
+
+@pytest.mark.parametrize("kind", ["linear", "polynomial"])
+def test_long_lists_of_histories_are_answered_in_narrow_blocks(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, knobs = clustered(90, 21), Filter.model_validate({"kind": kind})
+    expected = fit_filter(knobs, graph).scores(np.arange(90))
+    monkeypatch.setattr("recsmith.engine.filters.polynomial.WIDTH", {"cpu": 7})
+    np.testing.assert_allclose(fit_filter(knobs, graph).scores(np.arange(90)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ridge", "low_pass"])
+def test_a_mixture_is_sized_out_with_its_part(kind: str) -> None:
+    part = Filter.model_validate({"kind": kind, "rank": 300})
+    mixture = Filter(kind="mixture", parts=(Filter(), part), weights=(1.0, 0.5))
+    with pytest.raises(SizedOut, match=r"bytes.*memory_mb = 1 "):
+        fit_filter(mixture, clustered(300, 301), memory_mb=1)
+
+
+def test_parts_of_a_mixture_share_one_decomposition(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(spectrum, "_held", {})
+    monkeypatch.setattr(spectrum, "decompose", lambda *args: calls.append(1) or decompose(*args))
+    parts = (Filter(kind="low_pass", rank=4), Filter(kind="low_pass", rank=9))
+    graph = clustered(40, 30)
+    for weight in (0.5, 1.0):
+        fit_filter(Filter(kind="mixture", parts=parts, weights=(1.0, weight)), graph)
+    assert len(calls) == 1
+
+
+def test_every_kind_has_a_test() -> None:
+    assert {knobs.kind for knobs in FILTERS} == set(KINDS) == set(names.FILTERS)

@@ -1,27 +1,33 @@
-"""Training-free item filters: ``scores = history P``; one file a kind."""
+"""Training-free item filters: ``scores = history P``; one file a kind (docs/filters.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
-from recsmith.engine.filters.base import ItemFilter
-from recsmith.engine.filters.linear import Linear
-from recsmith.engine.filters.neighbours import Neighbours
-from recsmith.engine.filters.ridge import Ridge
+from recsmith.engine.filters.base import Fit, ItemFilter, Means
+from recsmith.engine.filters.kinds import PARTS
+from recsmith.engine.filters.mixture import Mixture
 from recsmith.errors import unknown
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
 
-Fit = Callable[[Filter, Graph, int, torch.device], ItemFilter]
-KINDS: dict[str, Fit] = {"linear": Linear.fit, "neighbours": Neighbours.fit, "ridge": Ridge.fit}
+KINDS: dict[str, Fit] = {**PARTS, "mixture": Mixture.fit}
 
 
 def fit_filter(
-    architecture: Filter, graph: Graph, *, memory_mb: int = 2000, device: torch.device | str = "cpu"
+    architecture: Filter,
+    graph: Graph,
+    *,
+    memory_mb: int = 2000,
+    device: torch.device | str = "cpu",
+    spectra: Path | None = None,
 ) -> ItemFilter:
-    """Fit the filter to the histories of ``graph``; SizedOut where it would need more than ``memory_mb``."""
+    """Fit the filter to the histories of ``graph``; SizedOut where it would need more than ``memory_mb``.
+
+    ``spectra`` is the folder that keeps decompositions of graphs (:mod:`recsmith.engine.spectrum`).
+    """
     if architecture.kind not in KINDS:
         raise unknown("Filter.kind", architecture.kind, KINDS)
-    return KINDS[architecture.kind](architecture, graph, memory_mb, torch.device(device))
+    return KINDS[architecture.kind](architecture, graph, Means(memory_mb, torch.device(device), spectra))

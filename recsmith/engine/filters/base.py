@@ -1,23 +1,43 @@
-"""What all item filters share: histories, popularity, and the dense product's last step."""
+"""What all item filters share: histories, popularity, and what they are fitted with."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
 
+from recsmith.engine.normal import histories
 from recsmith.engine.vectors import popularity
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph
+from recsmith.model.architecture import Filter
 from recsmith.model.contract import or_popularity
 
 
-def histories(graph: Graph) -> sparse.csr_matrix:
-    """What filters read, (U, I) float32: 1 where an item was touched, or summed weights where any edge weighs not 1."""
-    return graph.binary if bool((graph.weight == 1).all()) else graph.weighted
+@dataclass(frozen=True)
+class Means:
+    """What a fit may use: memory, a device, and the folder where decompositions are kept (None: none are)."""
+
+    memory_mb: int
+    device: torch.device
+    spectra: Path | None = None
+
+    def require(self, needed: int, what: str) -> None:
+        """SizedOut where ``needed`` bytes are more than there are."""
+        if needed > self.memory_mb * 2**20:
+            raise SizedOut(
+                f"{what} needs {needed:,} bytes; params.yaml: run.memory_mb = {self.memory_mb} allows "
+                f"{self.memory_mb * 2**20:,}."
+            )
+
+
+Fit = Callable[[Filter, Graph, Means], "ItemFilter"]
 
 
 def as_csr(rows: sparse.csr_matrix | np.ndarray) -> sparse.csr_matrix:
@@ -30,18 +50,14 @@ def dense(matrix: Any, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(matrix.toarray(order="C").astype(np.float32, copy=False)).to(device)
 
 
-def power(degree: np.ndarray, exponent: float) -> np.ndarray:
-    """``degree ** exponent`` (float64), 0 where the degree is 0, so that nobody's row or column turns into NaN."""
-    degree = np.asarray(degree, np.float64)
-    return np.where(degree > 0, np.where(degree > 0, degree, 1.0) ** exponent, 0.0)
+def columns(rows: sparse.csr_matrix, device: torch.device) -> torch.Tensor:
+    """Histories side by side; shapes: rows (B, I) sparse -> (I, B) float32 on ``device``."""
+    return dense(rows.T, device)
 
 
-def require(needed: int, memory_mb: int, what: str) -> None:
-    """SizedOut where ``needed`` bytes are more than ``memory_mb``."""
-    if needed > memory_mb * 2**20:
-        raise SizedOut(
-            f"{what} needs {needed:,} bytes; params.yaml: run.memory_mb = {memory_mb} allows {memory_mb * 2**20:,}."
-        )
+def column(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(n,) numbers as a float32 column (n, 1) on ``device``."""
+    return torch.from_numpy(np.asarray(values, np.float32)).to(device)[:, None]
 
 
 class ItemFilter(ABC):
@@ -66,6 +82,21 @@ class ItemFilter(ABC):
     @abstractmethod
     def filtered(self, rows: sparse.csr_matrix) -> torch.Tensor:
         """``rows P`` on the model's device; shapes: rows (B, I) float32 -> (B, I) float32."""
+
+    @abstractmethod
+    def right_product(self, vectors: torch.Tensor) -> torch.Tensor:
+        """``P vectors`` on the model's device; shapes: vectors (I, r) float32 -> (I, r) float32."""
+
+    def add(self, rows: sparse.csr_matrix, weight: float, out: torch.Tensor) -> None:
+        """Add ``weight * rows P`` to ``out`` (B, I) in place."""
+        out.add_(self.filtered(rows), alpha=weight)
+
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """``P vectors``, without the rows of P where the kind allows it.
+
+        Shapes: vectors (I, r) -> (I, r) float32.
+        """
+        return self.right_product(torch.from_numpy(np.asarray(vectors, np.float32)).to(self.device)).cpu().numpy()
 
     def apply(self, histories: sparse.csr_matrix | np.ndarray) -> np.ndarray:
         """Filter any histories; an empty one gives zeros.

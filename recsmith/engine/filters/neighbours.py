@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from recsmith.engine.filters.base import ItemFilter, dense, histories
+from recsmith.engine.filters.base import ItemFilter, Means, dense
+from recsmith.engine.normal import histories
+from recsmith.engine.propagate import csr
 from recsmith.engine.ranking import block_rows, blocks
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
@@ -23,19 +25,22 @@ class Neighbours(ItemFilter):
         self.similarity = similarity
 
     @classmethod
-    def fit(cls, architecture: Filter, graph: Graph, memory_mb: int, device: torch.device) -> Neighbours:
+    def fit(cls, architecture: Filter, graph: Graph, means: Means) -> Neighbours:
         matrix = histories(graph)
         items = matrix.T.tocsr()
         norms = np.sqrt(np.asarray(items.multiply(items).sum(1)).ravel())
         nearest = [
             _nearest(items[start:stop] @ matrix, np.arange(start, stop), norms, architecture)
-            for start, stop in blocks(graph.n_items, block_rows(graph.n_items, memory_mb))
+            for start, stop in blocks(graph.n_items, block_rows(graph.n_items, means.memory_mb))
         ]
         similarity = sparse.vstack(nearest, format="csr", dtype=np.float32) if nearest else items @ matrix
-        return cls(graph, device, sparse.csr_matrix(similarity.T))
+        return cls(graph, means.device, sparse.csr_matrix(similarity.T))
 
     def filtered(self, rows: sparse.csr_matrix) -> torch.Tensor:
         return dense(rows @ self.similarity, self.device)
+
+    def right_product(self, vectors: torch.Tensor) -> torch.Tensor:
+        return csr(self.similarity, self.device).times(vectors)
 
 
 def _nearest(products: sparse.csr_matrix, targets: np.ndarray, norms: np.ndarray, knobs: Filter) -> sparse.csr_matrix:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from recsmith.engine.filters.base import ItemFilter, dense, histories, require
+from recsmith.engine.filters.base import ItemFilter, Means, dense
+from recsmith.engine.normal import histories
 from recsmith.engine.propagate import csr
 from recsmith.engine.ranking import blocks
 from recsmith.graph.graph import Graph
@@ -22,16 +23,22 @@ ITEM_BLOCK = 256
 
 
 class Ridge(ItemFilter):
-    """Either form of the inverse."""
+    """Either form of the inverse; shapes: items (A,) those that anybody touched."""
+
+    items: np.ndarray
 
     @classmethod
-    def fit(cls, architecture: Filter, graph: Graph, memory_mb: int, device: torch.device) -> Ridge:
+    def fit(cls, architecture: Filter, graph: Graph, means: Means) -> Ridge:
         matrix = histories(graph)
         people, items = np.flatnonzero(np.diff(matrix.indptr)), np.unique(matrix.indices)
         size = min(len(people), len(items))
-        require(8 * COPIES * size**2, memory_mb, f"The ridge filter's inverse of {size:,} x {size:,} (float64)")
+        means.require(8 * COPIES * size**2, f"The ridge filter's inverse of {size:,} x {size:,} (float64)")
         form = _ThroughPeople if len(people) < len(items) else _ThroughItems
-        return form(graph, device, matrix[people][:, items], items, architecture.l2)
+        return form(graph, means.device, matrix[people][:, items], items, architecture.l2)
+
+    @property
+    def _places(self) -> torch.Tensor:
+        return torch.from_numpy(self.items.astype(np.int64)).to(self.device)
 
 
 class _ThroughPeople(Ridge):
@@ -58,6 +65,12 @@ class _ThroughPeople(Ridge):
         scores = history - (history - explained) * self.scale[:, None]
         return _widened(scores.T, self.items, self.n_items)
 
+    def right_product(self, vectors: torch.Tensor) -> torch.Tensor:
+        active = vectors[self.items]
+        scaled = active * self.scale[:, None]
+        explained = self.columns.times(self.inverse @ csr(self.matrix, self.device).times(scaled))
+        return torch.zeros_like(vectors).index_copy_(0, self._places, active - (scaled - explained))
+
 
 class _ThroughItems(Ridge):
     """Primal form: weights (A, A) float32 for A active items, diagonal 0."""
@@ -73,6 +86,9 @@ class _ThroughItems(Ridge):
     def filtered(self, rows: sparse.csr_matrix) -> torch.Tensor:
         active = rows[:, self.items]
         return _widened(csr(active, self.device).times(self.weights), self.items, self.n_items)
+
+    def right_product(self, vectors: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(vectors).index_copy_(0, self._places, self.weights @ vectors[self.items])
 
 
 def _inverse(gram: sparse.csr_matrix, l2: float, device: torch.device) -> torch.Tensor:
