@@ -21,7 +21,7 @@ def run(context: Context) -> None:
         context.say(f"THE BUILT-IN DEMO STANDS IN: {described['reason']}.")
     for note in tables.notes:
         context.say(note)
-    write(tables, context.out)
+    write(tables, context.out, context.run)
     write_description(described, context.out)
     for name in ("interactions", "users", "items"):
         context.metric(name, described["counts"][name])

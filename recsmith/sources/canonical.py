@@ -23,6 +23,8 @@ REQUIRED = {
     "social": (c.SOURCE_USER, c.TARGET_USER),
     "knowledge": (c.HEAD, c.RELATION, c.TAIL),
 }
+CHUNK = 2**16
+"""Rows of the array that a column of one value repeats."""
 NULL_WORDS = ("NULL", "null", "Null", "NaN", "nan", "None", "none", "NA", "N/A", "undefined")
 
 
@@ -141,8 +143,11 @@ def _check_splits(column: pa.ChunkedArray, raw: Raw) -> None:
         raise UserError(f"{raw.file}: column split holds {strange[0]!r}. Allowed: {', '.join(c.SPLITS)} or nothing.")
 
 
-def _same(value: str, rows: int) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()), rows)])
+def _same(value: str | None, rows: int, kind: pa.DataType | None = None) -> pa.ChunkedArray:
+    """One value ``rows`` times; all chunks are the same one."""
+    kind = kind or pa.string()
+    chunk = pa.repeat(pa.scalar(value, kind), min(rows, CHUNK))
+    return pa.chunked_array([chunk] * (rows // CHUNK) + [chunk.slice(0, rows % CHUNK)] * (rows % CHUNK > 0), kind)
 
 
 def _side_columns(raw: Raw, chosen: dict[str, str], taken: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
@@ -153,7 +158,7 @@ def _side_columns(raw: Raw, chosen: dict[str, str], taken: dict[str, pa.ChunkedA
 
 def _table(name: str, arrays: dict[str, pa.ChunkedArray], rows: int) -> pa.Table:
     schema = SCHEMAS[name]
-    nothing = {field.name: pa.nulls(rows, field.type) for field in schema}
+    nothing = {field.name: _same(None, rows, field.type) for field in schema}
     columns = {**nothing, **arrays}
     full = pa.schema([schema.field(key) if key in schema.names else (key, pa.string()) for key in columns])
     return pa.table(columns).cast(full)

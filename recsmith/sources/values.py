@@ -138,6 +138,8 @@ def _typed_seconds(column: Column) -> Column:
 
 
 def _divided(column: Column, by: int) -> Column:
+    if by == 1:
+        return column
     down = pc.if_else(pc.less(column, 0), pc.subtract(column, by - 1), column)
     return pc.divide(down, by)
 
@@ -166,7 +168,8 @@ def _iso(part: Column) -> Column:
 
 
 def _without(column: Column, words: pa.Array) -> Column:
-    return pc.if_else(pc.is_in(column, words), pa.scalar(None, pa.string()), column)
+    found = pc.is_in(column, words)
+    return pc.if_else(found, pa.scalar(None, pa.string()), column) if pc.any(found).as_py() else column
 
 
 def _attempt(column: Column, convert: Callable[[Column], Column], place: Place, why: str) -> Column:

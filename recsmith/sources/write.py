@@ -8,19 +8,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from recsmith.config.base import Run
 from recsmith.config.ingest import RAW, Ingest
 from recsmith.files import digest, file_hash, read_json, replacing, write_json
 from recsmith.sources import movielens
 from recsmith.sources.arrow import pc
 from recsmith.sources.contract import Tables
 from recsmith.tables import columns as c
+from recsmith.tables.connect import engine, given, write_interactions
 
 
-def ordered(name: str, table: pa.Table) -> pa.Table:
+def ordered(table: pa.Table) -> pa.Table:
     """Rows in an order that depends on nothing but their values."""
-    keys = c.ORDER if name == "interactions" else table.column_names
-    by_rank = pa.table({key: _rank(table.column(key)) for key in keys})
-    order = pc.sort_indices(by_rank, sort_keys=[(key, "ascending") for key in keys])
+    by_rank = pa.table({key: _rank(table.column(key)) for key in table.column_names})
+    order = pc.sort_indices(by_rank, sort_keys=[(key, "ascending") for key in table.column_names])
     return table.take(order)
 
 
@@ -33,11 +34,18 @@ def _rank(column: pa.ChunkedArray) -> pa.Array:
     return positions.take(encoded.indices)
 
 
-def write(tables: Tables, folder: Path) -> None:
-    """All five tables as ``folder/NAME.parquet``, each whole or absent."""
-    for name in c.TABLES:
+def write(tables: Tables, folder: Path, run: Run | None = None) -> None:
+    """All five tables as ``folder/NAME.parquet``, each whole or absent; ``run`` says what memory and threads it takes.
+
+    Interactions, of which there may be many, are sorted by the engine of tables, which goes on on disk.
+    """
+    run = run or Run()
+    with engine(run.threads, run.memory_mb) as backend:
+        log = given(backend, tables.interactions)
+        write_interactions(log, folder / "interactions.parquet", nulls_first=False, stored=True)
+    for name in c.TABLES[1:]:
         with replacing(folder / f"{name}.parquet") as path:
-            pyarrow.parquet.write_table(ordered(name, getattr(tables, name)), path, compression="zstd")
+            pyarrow.parquet.write_table(ordered(getattr(tables, name)), path, compression="zstd")
 
 
 def describe(params: Ingest, root: Path, tables: Tables) -> dict[str, Any]:
@@ -89,8 +97,8 @@ def counts(tables: Tables) -> dict[str, Any]:
     everything = pc.unique(
         pa.chunked_array([*log[c.ITEM].chunks, *tables.items[c.ITEM].chunks], pa.string()).drop_null()
     )
-    events = {row["values"]: row["counts"] for row in pc.value_counts(log[c.EVENT].combine_chunks()).to_pylist()}
-    splits = {row["values"]: row["counts"] for row in pc.value_counts(log[c.SPLIT].combine_chunks()).to_pylist()}
+    events = {row["values"]: row["counts"] for row in pc.value_counts(log[c.EVENT]).to_pylist()}
+    splits = {row["values"]: row["counts"] for row in pc.value_counts(log[c.SPLIT]).to_pylist()}
     return {
         "interactions": log.num_rows,
         "users": len(everyone),

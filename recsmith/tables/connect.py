@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis
@@ -93,12 +94,49 @@ def write(table: ibis.Table, path: Path | str, order: Iterable[str]) -> int:
     return arrow.num_rows
 
 
-def write_interactions(table: ibis.Table, path: Path | str) -> int:
-    """Write canonical interactions in their order and with their types; returns the number of rows."""
-    table = table.select(*INTERACTIONS)
-    arrow = table.order_by([ibis.asc(table[name], nulls_first=True) for name in ORDER]).to_pyarrow()
-    write_arrow(arrow.cast(SCHEMA), path)
-    return arrow.num_rows
+def write_interactions(table: ibis.Table, path: Path | str, *, nulls_first: bool = True, stored: bool = False) -> int:
+    """Write canonical interactions in their order and with their types; returns the number of rows.
+
+    A row group is in memory at a time; the rest is the engine's, within its limit and on disk beyond. ``stored`` keeps
+    Arrow's own description of the columns in the file.
+    """
+    rows = 0
+    groups = stream(table.select(*INTERACTIONS), ORDER, nulls_first=nulls_first)
+    with replacing(path) as aside, _writer(aside, stored) as writer:
+        for group in groups:
+            writer.write_table(group.cast(SCHEMA).combine_chunks(), row_group_size=ROW_GROUP)
+            rows += group.num_rows
+        if not rows:
+            writer.write_table(SCHEMA.empty_table())
+    return rows
+
+
+def _writer(path: Path, stored: bool) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6", store_schema=stored)
+
+
+def stream(table: ibis.Table, order: Iterable[str], *, nulls_first: bool) -> Iterator[pa.Table]:
+    """The rows of ``table`` ordered by the columns ``order``, ``ROW_GROUP`` at a time."""
+    backend: Any = table.get_backend()
+    ordered = table.order_by([ibis.asc(table[name], nulls_first=nulls_first) for name in order])
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in backend.con.sql(backend.compile(ordered)).to_arrow_reader(ROW_GROUP):
+        held.append(batch)
+        size += batch.num_rows
+        while size >= ROW_GROUP:
+            group = pa.Table.from_batches(held)
+            yield group.slice(0, ROW_GROUP)
+            held, size = group.slice(ROW_GROUP).to_batches(), size - ROW_GROUP
+    if size:
+        yield pa.Table.from_batches(held)
+
+
+def given(backend: Backend, table: pa.Table) -> ibis.Table:
+    """An Arrow table as one of the engine's; nothing is copied."""
+    name = f"given_{next(_NUMBERS)}"
+    backend.con.register(name, table)
+    return backend.table(name)
 
 
 def write_arrow(table: pa.Table, path: Path | str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import source_files as write
 
@@ -14,7 +15,6 @@ from recsmith.config.ingest import Ingest
 from recsmith.files import file_hash
 from recsmith.sources.contract import SCHEMAS, Tables
 from recsmith.sources.registry import FORMATS, SOURCES, read
-from recsmith.sources.write import ordered
 from recsmith.sources.write import write as write_tables
 from recsmith.tables import columns as c
 
@@ -75,7 +75,7 @@ def test_equal_tables_in_any_order_give_equal_bytes(same: Tables, tmp_path: Path
         assert file_hash(tmp_path / "one" / f"{name}.parquet") == file_hash(tmp_path / "two" / f"{name}.parquet")
 
 
-def test_rows_are_ordered_by_user_time_and_item_with_nulls_last() -> None:
+def test_rows_are_ordered_by_user_time_and_item_with_nulls_last(tmp_path: Path) -> None:
     rows = [("b", "1", 5), ("a", "2", 9), ("a", "10", 9), (None, "1", 1), ("a", "3", None)]
     table = pa.table(
         {
@@ -87,5 +87,6 @@ def test_rows_are_ordered_by_user_time_and_item_with_nulls_last() -> None:
             c.SPLIT: pa.nulls(len(rows), pa.string()),
         }
     )
-    found = [tuple(row.values())[:3] for row in ordered("interactions", table).to_pylist()]
+    write_tables(Tables(interactions=table), tmp_path)
+    found = [tuple(row.values())[:3] for row in pq.read_table(tmp_path / "interactions.parquet").to_pylist()]
     assert found == [("a", "10", 9), ("a", "2", 9), ("a", "3", None), ("b", "1", 5), (None, "1", 1)]
