@@ -1,13 +1,17 @@
-"""What a step of training minimises: the ranking loss of a batch and the length of its id embeddings."""
+"""What a step of training minimises: the ranking loss of a batch, the length of its id embeddings, the contrast."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 
+from recsmith.engine.contrast import contrast, noise
 from recsmith.engine.gnn import Network
+from recsmith.engine.negatives import log_q
 from recsmith.engine.optimise import decay
 from recsmith.engine.propagate import Gather, SquaredLength
+from recsmith.engine.rivals import Rivals
 from recsmith.engine.sampling import Batch
 from recsmith.engine.view import View
 from recsmith.graph.graph import Graph
@@ -18,27 +22,90 @@ from recsmith.model.architecture import Gnn
 class Objective(nn.Module):
     """The loss of a batch as seen in a view; everything that is trained is inside, so that it can be distributed."""
 
+    log_q: torch.Tensor | None
+
     def __init__(self, architecture: Gnn, network: Network, graph: Graph) -> None:
         super().__init__()
         self.architecture, self.network, self.n_users = architecture, network, graph.n_users
         self.loss = loss(architecture.loss)
+        self.value = self.loss.of(architecture)
         self.weight_decay = decay(architecture)
+        self.rivals = Rivals(graph) if self.loss.reads == "batch" else None
+        corrected = architecture.log_q and self.loss.softmax
+        self.register_buffer("log_q", log_q(graph, architecture) if corrected else None, persistent=False)
+
+    @property
+    def decomposes(self) -> bool:
+        """Whether the value of a batch is the mean of those of its parts, weighted with their sizes."""
+        return self.loss.decomposes and self.architecture.contrast == "none"
 
     def forward(self, view: View, batch: Batch) -> torch.Tensor:
-        """The mean over the pairs of the batch; shapes: -> ()."""
-        return self.of_vectors(self.network(view.adjacency), view, batch)
+        """The mean over the pairs of the batch, 0 for an empty one; shapes: -> ()."""
+        if not batch.size:
+            return torch.stack([weights.sum() for weights in self.parameters()]).sum() * 0
+        layers = self.network.layers(view.adjacency, view.nodes, noise(self.network))
+        vectors = self.network.combine(layers)
+        value = self._without_contrast(vectors, layers[0], view.gather, batch)
+        if self.architecture.contrast == "none":
+            return value
+        return value + self.architecture.contrast_weight * contrast(self.network, layers, vectors, view, batch)
 
     def of_vectors(self, vectors: torch.Tensor, view: View, batch: Batch) -> torch.Tensor:
-        """The part of the loss that needs no propagation beside that of ``vectors`` (n, W), in float32; shapes: -> ()."""
-        ranking = self.ranking(vectors, view.gather, batch)
-        if not self.weight_decay:
-            return ranking
-        return ranking + self.weight_decay * l2(self.network.embeddings, view.gather, batch.size)
+        """The part of the loss that needs no propagation beside that of ``vectors``; shapes: vectors (n, W) -> ()."""
+        embeddings = self.network.embeddings
+        inputs = embeddings if view.nodes is None else embeddings.index_select(0, view.nodes)
+        return self._without_contrast(vectors, inputs, view.gather, batch)
+
+    def _without_contrast(
+        self, vectors: torch.Tensor, inputs: torch.Tensor, gather: Gather, batch: Batch
+    ) -> torch.Tensor:
+        batch, gather = hardest(vectors, gather, batch)
+        ranking = self.ranking(vectors, gather, batch)
+        return ranking + self.weight_decay * l2(inputs, gather, batch.size) if self.weight_decay else ranking
 
     def ranking(self, vectors: torch.Tensor, gather: Gather, batch: Batch) -> torch.Tensor:
         """The ranking loss alone, of vectors that are there already; shapes: vectors (n, W) -> ()."""
-        positive, negative = (each.float() for each in scores(gather(vectors), batch))
-        return self.loss(positive / self.architecture.temperature, negative / self.architecture.temperature)
+        rows = self._scaled(gather(vectors).float(), len(batch.users))
+        if self.loss.reads == "vectors":
+            return self.value(*rows.view(2, batch.size, -1))
+        if self.rivals is None:
+            positive, negative = scores(rows, batch)
+            if self.log_q is not None:
+                drawn = self.log_q[batch.negatives].repeat_interleave(batch.own.shape[1], 0)
+                negative = negative - drawn[: batch.size]
+        else:
+            users, items = rows.view(2, batch.size, -1)
+            positive, negative = (users * items).sum(1), self.rivals(users, items, batch, self.log_q)[:, None]
+        if self.log_q is not None:
+            positive = positive - self.log_q[batch.items[: batch.size]]
+        return self.value(positive, negative)
+
+    def _scaled(self, rows: torch.Tensor, users: int) -> torch.Tensor:
+        """Rows as the loss wants them: of length 1 for cosines, else users divided by the temperature."""
+        if self.loss.cosine:
+            return rows if self.architecture.head == "cosine" else normalize(rows, eps=1e-8)
+        if self.architecture.temperature == 1:
+            return rows
+        return torch.cat([rows[:users] / self.architecture.temperature, rows[users:]])
+
+
+def hardest(vectors: torch.Tensor, gather: Gather, batch: Batch) -> tuple[Batch, Gather]:
+    """Of each interaction's candidates the one with the highest score as vectors are now (Zhang et al. 2013).
+
+    Shapes: vectors (n, W).
+    """
+    pairs, m = len(batch.users), batch.negatives.numel()
+    if m <= pairs:
+        return batch, gather
+    groups, g, _ = batch.own.shape
+    candidates = gather.rows[2 * pairs :].view(pairs, -1)
+    with torch.no_grad():
+        users = vectors[gather.rows[:pairs]]
+        found = torch.bmm(vectors[candidates], users[:, :, None])[..., 0]
+        own = batch.own.view(groups, g, g, -1).diagonal(dim1=1, dim2=2).transpose(1, 2).reshape(pairs, -1)
+        choice = found.masked_fill(own, -torch.inf).argmax(1)
+    kept = candidates.gather(1, choice[:, None])[:, 0]
+    return batch.chosen(choice), Gather.of(torch.cat([gather.rows[: 2 * pairs], kept]), len(vectors))
 
 
 def scores(vectors: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,26 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recsmith.engine.negatives import Propose, among, exponent, proposal
+from recsmith.engine.pairs import Pairs
 from recsmith.graph.graph import Graph
+from recsmith.losses import loss
 from recsmith.model.architecture import Gnn
 
 ROUNDS = 8
 """Draws before a negative that is one of the user's own items is kept; only users of nearly all items get there."""
 
-HASH = 0x9E3779B97F4A7C15 - 2**64
-"""The golden ratio in 64 bits, signed."""
-
 
 @dataclass(frozen=True)
 class Batch:
-    """Interactions in groups of ``n``, which share their ``n`` negatives.
+    """Interactions in groups of ``g``, which share their ``m`` negatives.
 
-    One draw for each interaction serves its whole group, so that the number of vectors to gather does not grow with
-    the number of negatives. The last group is filled up with interactions of the same batch, and only the first
-    ``size`` count.
+    One draw for each interaction serves its whole group (``g = m``), so that the number of vectors to gather does not
+    grow with the number of negatives. The last group is filled up with interactions of the same batch, and only the
+    first ``size`` count. Hard negatives come as candidates (``m = g P``), of which ``chosen`` keeps one in ``P``;
+    losses that draw none have groups of one and ``m = 0``.
 
     Shapes:
-        users, items (G n,) int64; negatives (G, n) int64; own (G, n, n) bool: interaction, negative: the user has it.
+        users, items (G g,) int64; negatives (G, m) int64; own (G, g, m) bool: interaction, negative: the user has it.
     """
 
     users: torch.Tensor
@@ -37,23 +38,55 @@ class Batch:
     size: int
 
     def rows(self, n_users: int) -> torch.Tensor:
-        """Nodes of the users, the items and the negatives, one after the other; shapes: -> (3 G n,) int64."""
+        """Nodes of the users, the items and the negatives, one after the other; shapes: -> (2 G g + G m,) int64."""
         return torch.cat([self.users, self.items + n_users, self.negatives.view(-1) + n_users])
+
+    def share(self, rank: int, world: int) -> Batch:
+        """The ``rank``-th of ``world`` parts of nearly equal size, whole groups; it may be empty (size 0)."""
+        groups, g, _ = self.own.shape
+        start, stop = groups * rank // world, groups * (rank + 1) // world
+        pairs, size = slice(start * g, stop * g), min(self.size, stop * g) - min(self.size, start * g)
+        return Batch(self.users[pairs], self.items[pairs], self.negatives[start:stop], self.own[start:stop], size)
+
+    def parts(self, number: int) -> list[Batch]:
+        """All shares that are not empty, for gradients that are summed up one after the other."""
+        return [part for k in range(number) if (part := self.share(k, number)).size]
+
+    def chosen(self, choice: torch.Tensor) -> Batch:
+        """Keep one candidate an interaction; shapes: choice (G g,) int64 into P."""
+        groups, g, m = self.own.shape
+        negatives = self.negatives.view(-1, m // g).gather(1, choice[:, None]).view(groups, g)
+        wanted = choice.view(groups, 1, g, 1).expand(groups, g, g, 1)
+        own = self.own.view(groups, g, g, m // g).gather(3, wanted)[..., 0]
+        return Batch(self.users, self.items, negatives, own, self.size)
 
 
 class Sampler:
-    """Shuffled passes over the pairs of a graph (parallel edges count once) with uniform negatives.
+    """Shuffled passes over the pairs of a graph (parallel edges count once) with their negatives.
 
-    A pass is decided by the seed and by how many were drawn before it, by nothing else.
+    A pass is decided by the seed and by how many were drawn before it, by nothing else; every process of a distributed
+    run draws the same and takes its ``Batch.share``.
     """
 
     def __init__(self, graph: Graph, architecture: Gnn, batch_size: int, seed: int, device: torch.device) -> None:
-        self.n_items, self.n_negatives, self.batch_size = graph.n_items, architecture.negatives, batch_size
+        self.n_items, self.batch_size = graph.n_items, batch_size
+        self.n_negatives = architecture.negatives if loss(architecture.loss).reads == "negatives" else 0
+        self.pool = architecture.hard_pool if architecture.sampling == "hard" else 1
         pairs = graph.binary.tocoo()
         self.users = torch.from_numpy(pairs.row.astype(np.int64)).to(device)
         self.items = torch.from_numpy(pairs.col.astype(np.int64)).to(device)
-        self.pairs = _Pairs(self.users * self.n_items + self.items)
+        self.pairs = Pairs(self.users * self.n_items + self.items)
+        # None: of the items of the batch.
+        self.propose = None if architecture.sampling == "in_batch" else proposal(graph, exponent(architecture), device)
         self.generator = torch.Generator(device).manual_seed(seed)
+
+    def state(self) -> torch.Tensor:
+        """What decides all passes to come, as bytes; taken between two passes."""
+        return self.generator.get_state()
+
+    def restore(self, state: torch.Tensor) -> None:
+        """Go on where ``state`` was taken."""
+        self.generator.set_state(state.cpu())
 
     def epoch(self) -> Iterator[Batch]:
         """Every pair once, in a new order."""
@@ -63,54 +96,30 @@ class Sampler:
 
     def _batch(self, chosen: torch.Tensor) -> Batch:
         size, n = len(chosen), self.n_negatives
+        if not n:
+            none = chosen.new_zeros(size, 0)
+            return Batch(self.users[chosen], self.items[chosen], none, none[:, None].bool(), size)
         full = chosen[torch.arange(-(-size // n) * n, device=chosen.device) % size]
-        users = self.users[full]
-        drawn, own = self.draw(users)
-        negatives = drawn.view(-1, n)
+        users, items = self.users[full], self.items[full]
+        drawn, own = self.draw(
+            users.repeat_interleave(self.pool) if self.pool > 1 else users, self.propose or among(items)
+        )
+        negatives = drawn.view(-1, n * self.pool)
         if n > 1:
             own = self.pairs.contain(users.view(-1, n, 1) * self.n_items + negatives[:, None, :])
-        return Batch(users, self.items[full], negatives, own.view(-1, n, n), size)
+        return Batch(users, items, negatives, own.view(-1, n, n * self.pool), size)
 
-    def draw(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """One item for each user, uniformly of those that it has no edge to, and where that failed.
+    def draw(self, users: torch.Tensor, propose: Propose) -> tuple[torch.Tensor, torch.Tensor]:
+        """One item for each user, of those that it has no edge to, and where that failed.
 
         Shapes: users (B,) int64 -> items (B,) int64, own (B,) bool.
         """
-        items = self._uniform(len(users))
+        items = propose(len(users), self.generator)
         own = self.pairs.contain(users * self.n_items + items)
         for _ in range(ROUNDS):
             again = own.nonzero()[:, 0]
             if not len(again):
                 break
-            items[again] = self._uniform(len(again))
+            items[again] = propose(len(again), self.generator)
             own[again] = self.pairs.contain(users[again] * self.n_items + items[again])
         return items, own
-
-    def _uniform(self, number: int) -> torch.Tensor:
-        return torch.randint(self.n_items, (number,), generator=self.generator, device=self.users.device)
-
-
-class _Pairs:
-    """A set of sorted int64 keys that answers for many at once.
-
-    A table of hashed keys rules most of them out, so that only a few need the slower search.
-    """
-
-    def __init__(self, keys: torch.Tensor) -> None:
-        self.keys = keys
-        self.bits = max(10, (16 * len(keys)).bit_length())
-        self.table = torch.zeros(2**self.bits, dtype=torch.bool, device=keys.device)
-        self.table[self._slots(keys)] = True
-
-    def contain(self, keys: torch.Tensor) -> torch.Tensor:
-        """Shapes: any int64 -> the same, bool."""
-        found = self.table[self._slots(keys.view(-1))]
-        likely = found.nonzero()[:, 0]
-        wanted = keys.view(-1)[likely]
-        place = torch.searchsorted(self.keys, wanted).clamp_(max=len(self.keys) - 1)
-        found[likely] = self.keys[place] == wanted
-        return found.view(keys.shape)
-
-    def _slots(self, keys: torch.Tensor) -> torch.Tensor:
-        """The upper bits of a product with an odd constant (Knuth's multiplicative hashing)."""
-        return (keys * HASH >> (64 - self.bits)) & (2**self.bits - 1)

@@ -89,4 +89,9 @@ class Gnn(Section):
     def _consistent(self) -> Gnn:
         if self.heads > 1 and set(self.operators) & set(HEADED) and self.dimension % self.heads:
             raise ValueError(f"heads = {self.heads} does not divide dimension = {self.dimension}")
+        if self.contrast == "xsimgcl" and (self.contrast_layer > len(self.operators) or self.combination == "concat"):
+            raise ValueError(
+                f"contrast xsimgcl holds the vectors against layer {self.contrast_layer}: there are "
+                f"{len(self.operators)} operators, and combination {self.combination} (concat makes vectors wider)"
+            )
         return self
