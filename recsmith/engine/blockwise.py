@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.engine.directed import Directed, chunks, spread
-from recsmith.engine.filters.base import power
+from recsmith.engine.normal import power
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Gnn, describe
