@@ -17,9 +17,7 @@ from typing import Any, get_args
 import psutil
 
 from benchmarks.data import FORMATS, Data, Sections, loaded
-from recsmith.config.base import Run, parse, read_sections
-from recsmith.config.graph import Graph as GraphParams
-from recsmith.config.ingest import Ingest
+from recsmith.config.base import parse, read_sections
 from recsmith.config.split import Split
 from recsmith.errors import UserError
 from recsmith.files import write_json
@@ -60,14 +58,8 @@ def arguments(name: str, text: str | None) -> argparse.ArgumentParser:
 def sections(path: Path | None) -> Sections:
     """The parameter file as far as all benchmarks read it; defaults without one."""
     values = known_sections(read_sections(path)) if path else {}
-
-    def section(name: str, model: Any) -> Any:
-        return parse(values.get(name) or {}, model, f"{path}: {name}")
-
-    ingest = section("ingest", Ingest) if values.get("ingest") else None
-    return Sections(
-        run=section("run", Run), split=section("split", Split), graph=section("graph", GraphParams), ingest=ingest
-    )
+    read = {name: value for name, value in values.items() if value and name in Sections.model_fields}
+    return parse(read, Sections, str(path))
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from recsmith.cli.init import collecting
 from recsmith.config.base import Run, Section, parse
 from recsmith.config.graph import Graph as GraphParams
 from recsmith.config.ingest import Ingest
+from recsmith.config.search import Search
 from recsmith.config.split import Split
+from recsmith.config.train import Train
 from recsmith.errors import UserError
 from recsmith.evaluation.truth import relevant_pairs
 from recsmith.graph.build import build_files
@@ -43,6 +45,8 @@ class Sections(Section):
     run: Run = Run()
     split: Split = Split()
     graph: GraphParams = GraphParams()
+    search: Search = Search()
+    train: Train = Train()
     ingest: Ingest | None = None
 
 

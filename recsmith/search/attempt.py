@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,32 @@ def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
     users = task.budget.valid_users if isinstance(candidate, Filter) else None
     judged = valid if users is None else drawn(valid, users, task.budget.seed)
-    fitted = fit(candidate, graph, FitSettings(**fit_values(task), spectra=task.spectra), valid)
+    settings = FitSettings(**fit_values(task), spectra=task.spectra)
+    fitted = fit(candidate, graph, settings, valid, _within(task.trial_seconds))
     metrics = evaluate(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
     return found.model_copy(update={"epochs": fitted.epochs})
+
+
+def _within(seconds: float) -> Callable[[dict[str, Any]], None]:
+    """Something to call after each epoch that raises UserError once ``seconds`` have passed."""
+    end = time.monotonic() + seconds
+
+    def look(row: dict[str, Any]) -> None:
+        if time.monotonic() > end:
+            raise UserError(too_long(seconds))
+
+    return look
+
+
+def too_long(seconds: float) -> str:
+    """What a person is told of a trial that was ended."""
+    return (
+        f"The trial took longer than {seconds:g} s and was ended. "
+        "Allow more in params.yaml: search.trial_seconds, or take smaller values in search.space."
+    )
 
 
 @lru_cache(maxsize=1)

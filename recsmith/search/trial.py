@@ -15,7 +15,7 @@ from typing import Any
 import nni
 
 from recsmith.search import guard
-from recsmith.search.attempt import answer, answered, failed, identify
+from recsmith.search.attempt import answer, answered, failed, identify, too_long
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import Task
 
@@ -54,11 +54,7 @@ def _leave(status: int) -> None:
 
 def _too_long(task: Task, answers: Answers, parameters: dict[str, Any]) -> None:
     candidate, key = identify(task, parameters)
-    error = (
-        f"The trial took longer than {task.trial_seconds:g} s and was ended. "
-        "Allow more in params.yaml: search.trial_seconds, or take smaller values in search.space."
-    )
-    record = failed(None if isinstance(candidate, Exception) else candidate, key, error)
+    record = failed(None if isinstance(candidate, Exception) else candidate, key, too_long(task.trial_seconds))
     Store(Path(task.folder)).save(record)
     _report(task, answers, answered(task, parameters, record, known=False, seconds=task.trial_seconds))
 

@@ -144,6 +144,12 @@ class Distinct(Ordered):
         self._adopt(number, proposal)
         return proposal
 
+    def adopt(self, number: int, proposal: dict[str, Any]) -> None:
+        """Take a proposal of other origin for its own; its result is told as usual."""
+        self.seen.add(digest(proposal))
+        self.open[number] = proposal
+        self._adopt(number, proposal)
+
     def _blind(self) -> Iterator[dict[str, Any]]:
         """Proposals without the tuner, that wants what it has had: drawn uniformly, in the end one after the other."""
         yield from (sample(self.tree, self.generator) for _ in range(BLIND_DRAWS))
