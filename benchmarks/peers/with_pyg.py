@@ -68,7 +68,8 @@ def ranked(model: LightGCN, given: Task, edges: torch.Tensor) -> np.ndarray:
         own = [order[ends[user] : ends[user + 1]] for user in block.tolist()]
         rows = np.repeat(np.arange(len(own)), [len(places) for places in own])
         scores[torch.from_numpy(rows), torch.from_numpy(given.train[np.concatenate(own), 1])] = -torch.inf
-        lists.append(scores.topk(min(given.k, given.n_items), dim=-1).indices.numpy())
+        best = scores.topk(min(given.k, given.n_items), dim=-1)
+        lists.append(best.indices.masked_fill(best.values == -torch.inf, -1).numpy())
     return np.concatenate(lists)
 
 

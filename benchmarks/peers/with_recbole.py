@@ -99,12 +99,13 @@ def settings(given: Task) -> Config:
 def listed(trainer: Trainer, dataset: Any, test: Any, given: Task) -> np.ndarray:
     """The lists behind RecBole's metrics in our numbers."""
     rows: dict[int, np.ndarray] = {}
-    items = dataset.field2id_token["item_id"]
+    ours = np.array([-1, *map(int, dataset.field2id_token["item_id"][1:])])
     for batch in test:
         users, scores, _, _ = trainer._full_sort_batch_eval(batch)
-        best = scores.topk(min(given.k, scores.shape[1] - 1), dim=1).indices.numpy()
+        best = scores.topk(min(given.k, scores.shape[1]), dim=1)
+        place = best.indices.masked_fill(best.values == -torch.inf, 0).numpy()
         tokens = dataset.id2token("user_id", users["user_id"].numpy())
-        rows.update(zip(map(int, tokens), items[best].astype(np.int64), strict=True))
+        rows.update(zip(map(int, tokens), ours[place], strict=True))
     return np.stack([rows[int(user)] for user in given.users])
 
 
