@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,14 +35,27 @@ class Outcome:
     error: str | None = None
 
 
+def merged(outcomes: Sequence[Outcome], shown: int) -> Outcome:
+    """What one expectation found in several frames, as if they were one."""
+    return Outcome(
+        all(outcome.success for outcome in outcomes),
+        sum(outcome.unexpected for outcome in outcomes),
+        sum(outcome.total for outcome in outcomes),
+        tuple(row for outcome in outcomes for row in outcome.rows)[:shown],
+        next((outcome.error for outcome in outcomes if outcome.error is not None), None),
+    )
+
+
 def judge(frame: pd.DataFrame, expectations: list[Expectation], shown: int) -> list[Outcome]:
     """The outcome of each expectation on ``frame``, in order; at most ``shown`` offending rows each."""
     context = gx.get_context(mode="ephemeral", project_config=CONFIG)
     source = context.data_sources.add_or_update_pandas("frames")
     batch = source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
-    for position, expectation in enumerate(expectations):
+    # Copies: an expectation belongs to one suite.
+    numbered = [copy.copy(expectation) for expectation in expectations]
+    for position, expectation in enumerate(numbered):
         expectation.meta = {"position": position}
-    suite = context.suites.add_or_update(gx.ExpectationSuite(name="suite", expectations=expectations))
+    suite = context.suites.add_or_update(gx.ExpectationSuite(name="suite", expectations=numbered))
     definition = gx.ValidationDefinition(name="definition", data=batch, suite=suite)
     result = context.validation_definitions.add_or_update(definition).run(
         batch_parameters={"dataframe": frame},

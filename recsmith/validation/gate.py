@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from recsmith.config.validate import Validate
 from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
 from recsmith.tables.connect import SCHEMA, read
 from recsmith.validation.checks import Check, fact_checks, row_checks, schema_check, severity
-from recsmith.validation.expect import Outcome, judge
+from recsmith.validation.expect import Outcome, judge, merged
 from recsmith.validation.facts import Tables, facts
 from recsmith.validation.findings import Finding, Report
 from recsmith.validation.samples import with_samples
 
+ROWS = 1_000_000
+"""Interactions that are judged at once."""
+COLUMNS = [USER, ITEM, TIMESTAMP, WEIGHT, EVENT]
+KEYS = [USER, ITEM, TIMESTAMP, EVENT]
 NOT_RUN = "not run: the columns of the table are not as they must be"
 
 
@@ -33,7 +38,7 @@ def inspect(backend: Backend, ingest: Path | str, params: Validate) -> Report:
     if _differing(schema):
         return Report(tuple(_broken_schema(checks, schema, params)))
     counts = facts(tables, params)
-    frames = {"schema": schema, "rows": rows_frame(path), "facts": pd.DataFrame([counts])}
+    frames = {"schema": [schema], "rows": rows_frames(path), "facts": [pd.DataFrame([counts])]}
     outcomes = _judge_all(checks, frames, params.rows_shown)
     findings = [_finding(check, outcomes[check.name], counts, params) for check in checks]
     shown = [with_samples(finding, tables, counts, params) for finding in findings]
@@ -57,21 +62,42 @@ def _differing(schema: pd.DataFrame) -> int:
     return sum(found != expected for found, expected in zip(schema["type"], schema["expected"], strict=True))
 
 
-def rows_frame(path: Path | str) -> pd.DataFrame:
-    """The interactions as a frame; integers keep their precision beside nulls."""
-    table = pq.read_table(path, columns=[USER, ITEM, TIMESTAMP, WEIGHT, EVENT])
+def rows_frames(path: Path | str) -> Iterator[pd.DataFrame]:
+    """The interactions in frames of about ``ROWS``; integers keep their precision beside nulls.
+
+    Rows are ordered, so duplicates are neighbours: a frame ends where the next row is another interaction.
+    """
+    source = pq.ParquetFile(path)
+    held = source.schema_arrow.empty_table().select(COLUMNS)
+    for batch in source.iter_batches(ROWS, columns=COLUMNS):
+        done = held.num_rows - _last_run(held)
+        if done:
+            yield _frame(held.slice(0, done))
+        held = pa.concat_tables([held.slice(done), pa.Table.from_batches([batch])])
+    yield _frame(held)
+
+
+def _last_run(table: pa.Table) -> int:
+    """How many rows at the end are one interaction."""
+    keys, number, run = table.select(KEYS), table.num_rows, 0
+    while run < number and keys.slice(number - run - 1, 1).equals(keys.slice(number - 1, 1)):
+        run += 1
+    return run
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
 
 
-def _judge_all(checks: list[Check], frames: dict[str, pd.DataFrame], shown: int) -> dict[str, list[Outcome]]:
+def _judge_all(checks: list[Check], frames: dict[str, Iterable[pd.DataFrame]], shown: int) -> dict[str, list[Outcome]]:
     outcomes: dict[str, list[Outcome]] = {check.name: [] for check in checks}
-    for name, frame in frames.items():
+    for name, parts in frames.items():
         owned = [(check.name, expectation) for check in checks for expectation in check.expectations.get(name, ())]
-        answers = judge(frame, [expectation for _, expectation in owned], shown)
-        for (owner, _), outcome in zip(owned, answers, strict=True):
+        answers = [judge(frame, [expectation for _, expectation in owned], shown) for frame in parts] if owned else []
+        for (owner, _), *found in zip(owned, *answers, strict=True):
+            outcome = merged(found, shown)
             # The aggregated row is no offending row: samples are looked up instead.
-            rows = () if name == "facts" else outcome.rows
-            outcomes[owner].append(Outcome(outcome.success, outcome.unexpected, outcome.total, rows, outcome.error))
+            outcomes[owner].append(replace(outcome, rows=()) if name == "facts" else outcome)
     return outcomes
 
 

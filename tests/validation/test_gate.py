@@ -204,3 +204,13 @@ def test_rows_are_shown_in_columns() -> None:
         "null       i",
         "long name  " + "x" * 37 + "...",
     ]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 1000])
+def test_a_log_judged_in_parts_is_judged_as_a_whole(judge: Judge, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    log = sorted([*GOOD, GOOD[4], GOOD[4], GOOD[9]])
+    log = [(*row[:3], -1.0 if n in (3, 20) else 1.0, *row[4:]) for n, row in enumerate(log)]
+    log += [(None, "i1", START, 1.0, "view", None)] * 2
+    whole = judge(log, weight_min=0.0).as_json()
+    monkeypatch.setattr("recsmith.validation.gate.ROWS", rows)
+    assert judge(log, weight_min=0.0).as_json() == whole
