@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from recsmith.engine import needs
 from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.combine import combination
 from recsmith.engine.start import spectral
@@ -116,13 +117,14 @@ def _shaken(nodes: torch.Tensor, length: float) -> torch.Tensor:
     return nodes + nodes.sign() * functional.normalize(torch.rand_like(nodes)) * length
 
 
-def needed_bytes(architecture: Gnn, n_nodes: int, n_edges: int, batch_size: int) -> int:
+def needed_bytes(architecture: Gnn, n_nodes: int, n_edges: int, batch_size: int, n_events: int = 1) -> int:
     """About what training holds at once: tables, optimizer, layers, the batch and the matrix.
 
     Counted from the arrays that are alive in a step; ``benchmarks/training.py`` holds it against measured peaks.
     """
     layers, dimension = len(architecture.operators), architecture.dimension
     width = dimension * (layers + 1 if architecture.combination == "concat" else 1)
-    tables = n_nodes * ((6 + 4 * layers) * dimension + 4 * width)
+    nodes = n_nodes * ((6 + 4 * layers + needs.tables(architecture, n_events)) * dimension + 4 * width)
     batch = batch_size * (9 * width + 6 * architecture.negatives)
-    return 4 * (tables + batch + 12 * n_edges)
+    entries = (2 * n_edges + n_nodes) * needs.words_of_an_entry(architecture, n_events)
+    return 4 * (nodes + batch + entries)
