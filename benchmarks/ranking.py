@@ -46,8 +46,8 @@ class Case:
     def model(self) -> Vectors:
         """Normal vectors from a fixed seed."""
         draw = torch.Generator().manual_seed(7)
-        tables = (torch.randn(n, self.dimension, generator=draw) for n in (self.graph.n_users, self.graph.n_items))
-        return vectors(*tables, self.graph)
+        users = torch.randn(self.graph.n_users, self.dimension, generator=draw)
+        return vectors(users, torch.randn(self.graph.n_items, self.dimension, generator=draw), self.graph)
 
 
 def contenders(case: Case) -> dict[str, Callable[[], object]]:
@@ -63,7 +63,7 @@ def contenders(case: Case) -> dict[str, Callable[[], object]]:
 
     def fresh() -> None:
         for block, _ in chosen:
-            model.user_vectors[block] @ items
+            torch.mm(model.user_vectors[block], items)
 
     def aligned() -> None:
         score = scorer(model, rows)
@@ -108,7 +108,7 @@ def implicitly(case: Case, model: Vectors) -> Callable[[], np.ndarray]:
         def save(self, *_: Any) -> None:
             raise NotImplementedError("nothing is kept")
 
-    given = Given(num_threads=case.threads)
+    given: Any = Given(num_threads=case.threads)
     given.user_factors, given.item_factors = model.user_vectors.numpy(), model.item_vectors.numpy()
     users, seen = case.relevant.users, case.graph.binary
 

@@ -1,5 +1,6 @@
 """RecBole's LightGCN by RecBole's own data set, loader, trainer and evaluator, with its published settings."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import functools

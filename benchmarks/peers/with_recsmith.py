@@ -60,7 +60,7 @@ def main() -> None:
 def filtered(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, dict[str, Any]]:
     """A filter in one fit."""
     start = time.perf_counter()
-    rank = min(512, *graph.binary.shape)
+    rank = min(512, graph.n_users, graph.n_items)
     parts = tuple(part.model_copy(update={"rank": rank}) for part in FILTER.parts)
     fitted = fit(FILTER.model_copy(update={"parts": parts}), graph, settings)
     seconds = time.perf_counter() - start
