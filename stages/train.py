@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn, architecture, describe
 from recsmith.model.record import cutoffs_with
-from stages._stage import DATA, Context, stage
+from stages._stage import DATA, WORK, Context, stage
 
 BEST = DATA / "search/best.json"
 
@@ -31,20 +32,25 @@ def run(context: Context) -> None:
     params, cutoffs = context.section("train", Train), context.value("evaluate", Evaluate, "cutoffs")
     winner, settings = read_best(BEST, params)
     context.say(f"winner of the search: {describe(winner)}")
+    checkpoints = context.work / "checkpoints"
+    kept = {"checkpoints": str(checkpoints), "checkpoint_seconds": params.checkpoint_seconds}
+    settings = replace(settings, **kept, spectra=str(WORK / "spectra"))
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
-    candidate = fit(winner, graph, settings, valid, _told(context, "candidate"))
+    candidate = fit(winner, graph, settings, valid, _told(context, "candidate"), _said(context, "candidate"))
     metrics = evaluate(candidate.model, graph, valid, cutoffs_with(settings.metric, cutoffs), settings.memory_mb)
     fixed = replace(settings, epochs=candidate.epochs)
-    final = fit(winner, Graph.load(DATA / "graph/refit"), fixed, None, _told(context, "final"))
-    save_model(candidate, context.out / "candidate")
-    save_model(final, context.out / "final")
+    all_known = Graph.load(DATA / "graph/refit")
+    final = fit(winner, all_known, fixed, None, _told(context, "final"), _said(context, "final"))
+    save_model(candidate, context.out / "candidate", graph)
+    save_model(final, context.out / "final", all_known)
     write_text(context.out / "history.csv", history_csv({"candidate": candidate, "final": final}, settings.metric))
     write_json(context.out / "metrics.json", metrics)
     context.metric(settings.metric, metrics[settings.metric])
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
-    """The winner and the settings of its trial, with at least the training that ``params`` allow."""
+    """The winner and the settings of its trial, with at least the training that ``params`` allow, by their means."""
     best = read_json(path)
     try:
         settings = FitSettings(**best["settings"])
@@ -52,7 +58,8 @@ def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} describes no winner ({error}). Run the stage search again.") from error
     longer = max(settings.max_epochs, params.max_epochs), max(settings.patience, params.patience)
-    return winner, replace(settings, max_epochs=longer[0], patience=longer[1])
+    means = {name: getattr(params, name) for name in ("precision", "accumulate", "fan_out")}
+    return winner, replace(settings, max_epochs=longer[0], patience=longer[1], **means)
 
 
 def _told(context: Context, name: str) -> Callable[[dict[str, Any]], None]:
@@ -61,6 +68,10 @@ def _told(context: Context, name: str) -> Callable[[dict[str, Any]], None]:
         context.track.log({f"{name}/{key}": value for key, value in row.items()})
 
     return tell
+
+
+def _said(context: Context, name: str) -> Callable[[str], None]:
+    return lambda text: context.say(f"{name}  {text}")
 
 
 def history_csv(models: dict[str, Fitted], metric: str) -> str:

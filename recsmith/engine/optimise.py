@@ -97,5 +97,3 @@ class Optimiser:
 def decay(architecture: Gnn) -> float:
     """Weight of the L2 term in the loss: AdamW takes its decay apart from the gradient (Loshchilov and Hutter 2019)."""
     return 0.0 if architecture.optimizer == "adamw" else architecture.weight_decay
-
-

@@ -20,9 +20,10 @@ META = "model.json"
 TENSORS = "model.safetensors"
 
 
-def save_model(fitted: Fitted, folder: Path | str) -> None:
-    """Write ``fitted`` to ``folder``, which is replaced as a whole."""
-    meta = {"architecture": fitted.architecture.model_dump(mode="json"), "epochs": fitted.epochs}
+def save_model(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
+    """Write ``fitted`` to ``folder``, which is replaced as a whole; ``graph`` is the one that it was fitted on."""
+    values = fitted.architecture.model_dump(mode="json")
+    meta = {"architecture": values, "epochs": fitted.epochs, "graph": graph.hash}
     with replacing(folder) as aside:
         aside.mkdir()
         if isinstance(fitted.model, VectorModel):
@@ -39,28 +40,28 @@ def load_model(folder: Path | str, graph: Graph, settings: FitSettings | None = 
     """Read what :func:`save_model` wrote; ``graph`` is the one that the model was fitted on.
 
     A filter is fitted again, with ``settings`` (device, threads, memory). UserError where a file is missing or damaged,
-    or belongs to a graph of another size.
+    or belongs to another graph.
     """
     meta = read_json(Path(folder) / META)
     try:
         candidate, epochs = architecture(meta["architecture"], f"{Path(folder) / META}: architecture"), meta["epochs"]
+        fitted_on = meta["graph"]
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(folder) / META} describes no model: {error} is missing.") from error
+    if fitted_on != graph.hash:
+        raise UserError(
+            f"{folder} holds a model that was fitted on another graph than this one of {graph.n_users:,} users, "
+            f"{graph.n_items:,} items and {graph.n_edges:,} edges. Run the stage train again."
+        )
     if isinstance(candidate, Filter):
         return fit(candidate, graph, settings or FitSettings())
-    tables = _read(Path(folder) / TENSORS, graph)
+    tables = _read(Path(folder) / TENSORS)
     return Fitted(vectors(tables["user_vectors"], tables["item_vectors"], graph), candidate, epochs)
 
 
-def _read(path: Path, graph: Graph) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> dict[str, torch.Tensor]:
     try:
         tables = load_file(path)
-        sizes = len(tables["user_vectors"]), len(tables["item_vectors"])
+        return {name: tables[name] for name in ("user_vectors", "item_vectors")}
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path} holds no vectors that can be read: {error}.") from error
-    if sizes != (graph.n_users, graph.n_items):
-        raise UserError(
-            f"{path} holds {sizes[0]:,} users and {sizes[1]:,} items, the graph has {graph.n_users:,} and "
-            f"{graph.n_items:,}: the model was fitted on another graph."
-        )
-    return tables

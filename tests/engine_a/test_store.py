@@ -29,7 +29,7 @@ def network(graph: Graph) -> Fitted:
 
 
 def test_a_network_comes_back_as_it_was(network: Fitted, graph: Graph, tmp_path: Path) -> None:
-    save_model(network, tmp_path / "candidate")
+    save_model(network, tmp_path / "candidate", graph)
     loaded = load_model(tmp_path / "candidate", graph)
     assert (loaded.architecture, loaded.epochs) == (network.architecture, 12)
     assert torch.equal(loaded.model.scores(np.arange(4)), network.model.scores(np.arange(4)))
@@ -37,39 +37,46 @@ def test_a_network_comes_back_as_it_was(network: Fitted, graph: Graph, tmp_path:
 
 def test_a_filter_is_kept_as_its_knobs_and_fitted_again(graph: Graph, tmp_path: Path) -> None:
     fitted = fit(Filter(kind="ridge", l2=3.0), graph, SETTINGS)
-    save_model(fitted, tmp_path / "final")
+    save_model(fitted, tmp_path / "final", graph)
     assert [path.name for path in (tmp_path / "final").iterdir()] == ["model.json"]
     loaded = load_model(tmp_path / "final", graph, SETTINGS)
     assert loaded.architecture == fitted.architecture
     assert torch.equal(loaded.model.scores(np.arange(4)), fitted.model.scores(np.arange(4)))
 
 
-def test_saving_twice_gives_the_same_bytes_and_leaves_nothing_behind(network: Fitted, tmp_path: Path) -> None:
-    save_model(Fitted(network.model, Filter(), 0), tmp_path / "candidate")
+def test_saving_twice_gives_the_same_bytes_and_leaves_nothing_behind(
+    network: Fitted, graph: Graph, tmp_path: Path
+) -> None:
+    save_model(Fitted(network.model, Filter(), 0), tmp_path / "candidate", graph)
     contents = []
     for _ in range(2):
-        save_model(network, tmp_path / "candidate")
+        save_model(network, tmp_path / "candidate", graph)
         contents.append({path.name: path.read_bytes() for path in (tmp_path / "candidate").iterdir()})
     assert contents[0] == contents[1]
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
 
 
-def test_a_model_of_another_graph_is_refused(network: Fitted, tmp_path: Path) -> None:
-    save_model(network, tmp_path / "candidate")
-    with pytest.raises(UserError, match=r"4 users and 5 items.*another graph"):
-        load_model(tmp_path / "candidate", from_edges(np.array([0]), np.array([0]), 4, 6))
+@pytest.mark.parametrize("sizes", [(4, 6), (4, 5)])
+def test_a_model_of_another_graph_is_refused(
+    sizes: tuple[int, int], network: Fitted, graph: Graph, tmp_path: Path
+) -> None:
+    save_model(network, tmp_path / "candidate", graph)
+    with pytest.raises(UserError, match=r"another graph than this one of 4 users, \d items and 1 edges"):
+        load_model(tmp_path / "candidate", from_edges(np.array([0]), np.array([0]), *sizes))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
 def test_a_damaged_file_is_named(damage: str, network: Fitted, graph: Graph, tmp_path: Path) -> None:
-    save_model(network, tmp_path / "candidate")
+    save_model(network, tmp_path / "candidate", graph)
     path = tmp_path / "candidate/model.safetensors"
     path.write_bytes(path.read_bytes()[:40]) if damage == "truncated" else path.unlink()
     with pytest.raises(UserError, match=r"model\.safetensors"):
         load_model(tmp_path / "candidate", graph)
 
 
-@pytest.mark.parametrize("meta", ["{}", "[]", '{"architecture": {"family": "filter", "kind": "x"}, "epochs": 0}'])
+@pytest.mark.parametrize(
+    "meta", ["{}", "[]", '{"architecture": {"family": "filter", "kind": "x"}, "epochs": 0, "graph": ""}']
+)
 def test_a_description_that_is_none_is_refused(meta: str, graph: Graph, tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text(meta)
     with pytest.raises(UserError, match=r"model\.json"):

@@ -42,7 +42,7 @@ class FakeContext:
     run = Run(threads=1, device="cpu", memory_mb=100)
 
     def __init__(self) -> None:
-        self.out, self.track = Path("data/train"), self
+        self.out, self.work, self.track = Path("data/train"), Path(".work/train"), self
         self.lines: list[str] = []
         self.logged: list[dict[str, Any]] = []
         self.metrics: dict[str, float] = {}
