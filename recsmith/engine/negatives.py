@@ -71,5 +71,5 @@ def _redrawn(graph: Graph, proposed: np.ndarray) -> np.ndarray:
     owned = graph.binary.astype(np.float64)
     left = 1 - owned @ proposed
     # Who has all that can be proposed keeps an own item, which is masked.
-    weight = np.divide(np.diff(owned.indptr) / owned.nnz, left, out=np.zeros_like(left), where=left > 1e-9)
+    weight = np.divide(np.asarray(owned.sum(1)).ravel() / owned.nnz, left, out=np.zeros_like(left), where=left > 1e-9)
     return proposed * np.maximum(weight.sum() - owned.T @ weight, 0)
