@@ -34,9 +34,10 @@ def contrast(
         first, second = vectors, layers[knobs.contrast_layer]
     else:
         first, second = (network(view.adjacency, view.nodes, knobs.contrast_noise) for _ in range(2))
-    total = first.new_zeros(())
-    for gather in _nodes(view.gather, len(first), batch):
-        total = total + info_nce(gather(first).float(), gather(second).float(), knobs.contrast_temperature)
+    total = torch.zeros((), device=first.device)
+    with torch.autocast(first.device.type, enabled=False):
+        for gather in _nodes(view.gather, len(first), batch):
+            total = total + info_nce(gather(first).float(), gather(second).float(), knobs.contrast_temperature)
     return total
 
 

@@ -64,8 +64,11 @@ class Objective(nn.Module):
         return ranking + self.weight_decay * l2(inputs, gather, batch.size) if self.weight_decay else ranking
 
     def ranking(self, vectors: torch.Tensor, gather: Gather, batch: Batch) -> torch.Tensor:
-        """The ranking loss alone, of vectors that are there already; shapes: vectors (n, W) -> ()."""
-        rows = self._scaled(gather(vectors).float(), len(batch.users))
+        """The ranking loss alone, of vectors that are there already, in float32; shapes: vectors (n, W) -> ()."""
+        with torch.autocast(vectors.device.type, enabled=False):
+            return self._of_rows(self._scaled(gather(vectors).float(), len(batch.users)), batch)
+
+    def _of_rows(self, rows: torch.Tensor, batch: Batch) -> torch.Tensor:
         if self.loss.reads == "vectors":
             return self.value(*rows.view(2, batch.size, -1))
         if self.rivals is None:

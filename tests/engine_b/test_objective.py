@@ -15,7 +15,7 @@ from recsmith.engine.view import View
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.losses import LOSSES
 from recsmith.model.architecture import Gnn
-from recsmith.model.names import NEGATIVES
+from recsmith.model.names import CONTRASTS, NEGATIVES
 
 USERS, ITEMS = 30, 40
 CPU = torch.device("cpu")
@@ -107,6 +107,22 @@ def test_parts_weighted_by_their_size_add_up_to_the_batch_where_the_objective_sa
     parts = sum(step(view(graph, part), part) * part.size / batch.size for part in batch.parts(3))
     assert step.decomposes == (loss not in ("in_batch_softmax", "directau"))
     assert step.decomposes == (bool((parts - whole).abs() < 1e-6))
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_the_value_is_worked_out_in_float32_where_layers_are_in_bfloat16(
+    loss: str, contrast: str, graph: Graph
+) -> None:
+    architecture = gnn(operators=("dense",), loss=loss, contrast=contrast, contrast_noise=0.0, negatives=4)
+    step, batch = objective(graph, architecture), batch_of(graph, architecture)
+    exact = step(view(graph, batch), batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = step(view(graph, batch), batch)
+    value.backward()
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, exact, rtol=0.02, atol=0.02)
+    assert torch.isfinite(step.network.embeddings.grad).all()
 
 
 def test_an_empty_share_costs_nothing_and_gives_every_weight_a_gradient_of_zero(graph: Graph) -> None:
