@@ -97,6 +97,20 @@ def test_results_do_not_depend_on_the_size_of_a_block(rows: int, monkeypatch: py
     np.testing.assert_allclose(scores, other_scores, atol=1e-5)
 
 
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    seen, draw = graph_of(200, 3000, 900), torch.Generator().manual_seed(3)
+    model = vectors(torch.randn(200, 16, generator=draw), torch.randn(3000, 16, generator=draw), seen)
+    before, ranked = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            ranked.append(top_scored(model, np.arange(200), 20, seen, memory_mb=100))
+    finally:
+        torch.set_num_threads(before)
+    assert ranked[0][0].tolist() == ranked[1][0].tolist()
+    np.testing.assert_allclose(ranked[0][1], ranked[1][1], atol=1e-5)
+
+
 def test_blocks_fit_into_the_memory_that_is_allowed() -> None:
     assert block_rows(1_000_000, memory_mb=160) == 5
     assert block_rows(1_000_000, memory_mb=64) * 1_000_000 * 4 * ranking.COPIES <= 64 * 2**20
