@@ -38,7 +38,7 @@ def check_linear(architecture: Gnn) -> None:
             raise UserError(
                 f"propagate_every = {architecture.propagate_every} needs vectors that are linear in the id embeddings, "
                 f"with operators {' or '.join(LINEAR_OPERATORS)}, combination {', '.join(LINEAR_COMBINATIONS)}, "
-                f"no contrast, no dropout, head dot. Change {knob} = {getattr(architecture, knob)!r}, or take propagate_every = 1."
+                f"no contrast, no dropout, head dot. Change {knob} = {getattr(architecture, knob)!r}, or take 1."
             )
 
 
