@@ -90,7 +90,12 @@ def _read(split: Path, items: pa.Table) -> tuple[Nodes, Edges, int]:
     """Nodes, the edges of train and valid, and how many of them are train's."""
     people = load(split / "people.parquet")
     train, valid = (load(split / f"{name}.parquet", (*TEXT, TIMESTAMP, WEIGHT)) for name in ("train", "valid"))
-    return *numbered(train, valid, people, items), train.num_rows
+    nodes, edges = numbered(train, valid, people, items)
+    n_train = train.num_rows
+    del people, train, valid
+    # What Arrow has freed it keeps for itself otherwise.
+    pa.default_memory_pool().release_unused()
+    return nodes, edges, n_train
 
 
 def _save(part: Graph | Relevant, folder: Path) -> None:

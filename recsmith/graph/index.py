@@ -16,12 +16,13 @@ def index_type(largest: int) -> type[np.int32] | type[np.int64]:
     """int32 where it can count to ``largest``, else int64, which is said once."""
     if largest <= INT32_LIMIT:
         return np.int32
-    _say_wide(INT32_LIMIT)
+    say_wide(INT32_LIMIT)
     return np.int64
 
 
 @cache
-def _say_wide(limit: int) -> None:
+def say_wide(limit: int) -> None:
+    """Once for each limit."""
     warnings.warn(
         f"The graph has more than {limit:,} edges or nodes, more than int32 counts: its indices are int64 from here "
         "on and take twice the memory.",

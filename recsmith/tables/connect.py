@@ -71,6 +71,12 @@ def kept(table: ibis.Table) -> ibis.Table:
     return table.get_backend().create_table(f"kept_{next(_NUMBERS)}", table, temp=True)
 
 
+def release(table: ibis.Table) -> None:
+    """Forget a table that was :func:`kept`; nothing that reads it may be asked for after that."""
+    backend: Any = table.get_backend()
+    backend.raw_sql(f"DROP TABLE {table.get_name()}")
+
+
 def count(table: ibis.Table) -> int:
     """The number of rows, now."""
     return int(table.count().to_pyarrow().as_py())

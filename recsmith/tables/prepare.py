@@ -11,7 +11,7 @@ from ibis import _
 from recsmith.config.split import KCore, Split
 from recsmith.errors import UserError
 from recsmith.tables.columns import DEFAULT_EVENT, EVENT, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
-from recsmith.tables.connect import count, kept
+from recsmith.tables.connect import count, kept, release
 
 PAIR = (USER, ITEM)
 
@@ -37,6 +37,7 @@ def prepare(rows: ibis.Table, params: Split, *, keep_split: bool) -> Prepared:
     steps["duplicates"] = kept(dedupe(steps["null_ids"], params.dedupe))
     steps["below_min_weight"] = heavy_enough(steps["duplicates"], params.min_weight)
     sizes = {name: count(table) for name, table in steps.items()}
+    release(steps["null_ids"])
     if not sizes["below_min_weight"]:
         raise UserError(_all_gone(sizes, params))
     return Prepared(steps["below_min_weight"], _differences(sizes))

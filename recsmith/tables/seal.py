@@ -59,12 +59,12 @@ def core(train: ibis.Table, valid: ibis.Table, params: KCore) -> Cored:
     A bound of 1 filters nothing, so that users and items of valid alone may stay. UserError where nothing is left.
     """
     core_train, rounds = k_core(train, params)
-    core_train, left = kept(core_train), valid
+    core_train, left = core_train if core_train is train else kept(core_train), valid
     if params.users > 1:
         left = left.semi_join(core_train, USER)
     if params.items > 1:
         left = left.semi_join(core_train, ITEM)
-    left = kept(left)
+    left = left if left is valid else kept(left)
     if not count(core_train) or not count(left):
         raise UserError(
             f"params.yaml: split.k_core = (users {params.users}, items {params.items}) leaves {count(core_train):,} of "

@@ -14,7 +14,7 @@ import ibis
 from recsmith.config.split import Split
 from recsmith.errors import UserError
 from recsmith.tables.columns import EVENT, SPLIT, SPLITS, TIMESTAMP, USER
-from recsmith.tables.connect import count, kept
+from recsmith.tables.connect import count, kept, release
 from recsmith.tables.demands import TEMPORAL, check
 from recsmith.tables.methods import at_random, by_cut, last_of_each_user, mark_candidates
 from recsmith.tables.prepare import PAIR
@@ -86,7 +86,9 @@ def seal(labelled: ibis.Table, params: Split, carved: str) -> Sealed:
     apart = kept(parts["train"].anti_join(_pairs([valid, parts["test"]]), PAIR))
     train = kept(_past(apart, valid, parts["test"], params.method, carved)) if carved in TEMPORAL else apart
     rows = {"train": count(train), "valid": count(valid), "test": before["test"]}
-    n_apart = rows["train"] if train is apart else count(apart)
+    n_apart = count(apart)
+    if train is not apart:
+        release(apart)
     dropped = {
         "other_events_of_given": count(labelled) - sum(before.values()),
         "shared_pairs_from_train": before["train"] - n_apart,
