@@ -2,8 +2,8 @@
 
 Every stage of every size runs in a process of its own, whose memory (the whole process tree) is sampled. What takes
 more than ``--memory-gb`` or ``--stage-seconds`` is ended and written down as sized out, with the reason, and so is what
-needs it. The exponent is the slope of log cost over log size at the three largest sizes: 1 is linear. That of memory is of what the work adds to
-the memory that the imported libraries take.
+needs it. The exponent is the slope of log cost over log size at the three largest sizes: 1 is linear. That of memory is
+of what the work adds to the memory that the imported libraries take.
 """
 
 from __future__ import annotations

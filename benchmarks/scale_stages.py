@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import psutil
 
 from benchmarks.generated import generate
 from recsmith.config.base import Run
-from recsmith.errors import SizedOut
+from recsmith.errors import SizedOut, UserError
 
 Found = dict[str, Any]
 RAW = "raw.parquet"
@@ -224,6 +225,8 @@ def main() -> None:
         found = STAGES[args.stage](args.folder, args.size, run)
     except SizedOut as error:
         found = {"sized_out": str(error)}
+    except UserError as error:
+        sys.exit(str(error))
     print(json.dumps(found), flush=True)
 
 
