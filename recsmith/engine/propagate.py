@@ -63,7 +63,7 @@ class Product:
         return Product(forward, replace(self.transpose, values=self.transpose.values * factor[order]))
 
     def __matmul__(self, dense: torch.Tensor) -> torch.Tensor:
-        """In short floats under autocast, as other products are; shapes: (rows, columns) @ (columns, D) -> (rows, D)."""
+        """In short floats under autocast; shapes: (rows, columns) @ (columns, D) -> (rows, D)."""
         if torch.is_autocast_enabled(dense.device.type):
             dense = dense.to(torch.get_autocast_dtype(dense.device.type))
         return _Multiply.apply(dense, self)  # pyright: ignore[reportReturnType]

@@ -15,6 +15,7 @@ from recsmith.config.train import Train
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, fit
 from recsmith.engine.store import load_model
+from recsmith.engine.training import Training
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
@@ -48,7 +49,7 @@ class FakeContext:
         self.metrics: dict[str, float] = {}
 
     def section(self, name: str, model: Any) -> Any:
-        return model.model_validate({"max_epochs": 6} if name == "train" else {})
+        return model.model_validate({"max_epochs": 6, "checkpoint_seconds": 0} if name == "train" else {})
 
     def value(self, name: str, model: Any, knob: str) -> Any:
         return getattr(self.section(name, model), knob)
@@ -123,6 +124,32 @@ def test_running_twice_gives_equal_bytes() -> None:
     trained()
     assert contents() == first
     assert len(first) == 6
+
+
+def test_an_interrupted_stage_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = trained()
+    wanted = contents()
+    epoch, begun = Training._epoch, []
+
+    def ending(self: Training) -> dict[str, Any]:
+        begun.append(1)
+        if len(begun) == len(context.logged):
+            raise KeyboardInterrupt
+        return epoch(self)
+
+    monkeypatch.setattr(Training, "_epoch", ending)
+    with pytest.raises(KeyboardInterrupt):
+        trained()
+    again = trained()
+    assert "final  resumed at epoch" in "\n".join(again.lines)
+    assert len(again.logged) == 1
+    assert contents() == wanted
+    assert list(Path(".work/train").iterdir()) == []
+
+
+def test_nothing_that_is_kept_holds_a_duration_or_memory() -> None:
+    trained()
+    assert Path("data/train/history.csv").read_text().splitlines()[0] == "model,epoch,loss,ndcg@20"
 
 
 def test_a_filter_is_trained_without_epochs() -> None:
