@@ -100,13 +100,11 @@ def hardest(vectors: torch.Tensor, gather: Gather, batch: Batch) -> tuple[Batch,
     pairs, m = len(batch.users), batch.negatives.numel()
     if m <= pairs:
         return batch, gather
-    groups, g, _ = batch.own.shape
     candidates = gather.rows[2 * pairs :].view(pairs, -1)
     with torch.no_grad():
         users = vectors[gather.rows[:pairs]]
         found = torch.bmm(vectors[candidates], users[:, :, None])[..., 0]
-        own = batch.own.view(groups, g, g, -1).diagonal(dim1=1, dim2=2).transpose(1, 2).reshape(pairs, -1)
-        choice = found.masked_fill(own, -torch.inf).argmax(1)
+        choice = found.masked_fill(batch.own.view(pairs, -1), -torch.inf).argmax(1)
     kept = candidates.gather(1, choice[:, None])[:, 0]
     return batch.chosen(choice), Gather.of(torch.cat([gather.rows[: 2 * pairs], kept]), len(vectors))
 

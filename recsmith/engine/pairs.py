@@ -9,19 +9,21 @@ HASH = 0x9E3779B97F4A7C15 - 2**64
 
 
 class Pairs:
-    """A set of sorted int64 keys.
+    """The pairs of a graph, in ascending order.
 
-    A table of hashed keys rules most of them out, so that only a few need the slower search.
+    A table of hashed keys rules most others out, so that only a few need the slower search.
     """
 
-    def __init__(self, keys: torch.Tensor) -> None:
-        self.keys = keys
+    def __init__(self, users: torch.Tensor, items: torch.Tensor, n_items: int) -> None:
+        self.n_items, self.keys = n_items, users * n_items + items
+        keys = self.keys
         self.bits = max(10, (16 * len(keys)).bit_length())
         self.table = torch.zeros(2**self.bits, dtype=torch.bool, device=keys.device)
         self.table[self._slots(keys)] = True
 
-    def contain(self, keys: torch.Tensor) -> torch.Tensor:
-        """Shapes: any int64 -> the same, bool."""
+    def contain(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """Whether a user has an item; shapes: any two that go together, int64 -> what they make together, bool."""
+        keys = users * self.n_items + items
         found = self.table[self._slots(keys.view(-1))]
         likely = found.nonzero()[:, 0]
         wanted = keys.view(-1)[likely]

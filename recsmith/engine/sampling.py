@@ -24,11 +24,12 @@ class Batch:
 
     One draw for each interaction serves its whole group (``g = m``), so that the number of vectors to gather does not
     grow with the number of negatives. The last group is filled up with interactions of the same batch, and only the
-    first ``size`` count. Hard negatives come as candidates (``m = g P``), of which ``chosen`` keeps one in ``P``;
-    losses that draw none have groups of one and ``m = 0``.
+    first ``size`` count. Losses that draw none have groups of one and ``m = 0``. Hard negatives come as candidates,
+    ``m = g P``, and ``own`` says which of its own ``P`` an interaction's user has; ``chosen`` keeps one of these.
 
     Shapes:
-        users, items (G g,) int64; negatives (G, m) int64; own (G, g, m) bool: interaction, negative: the user has it.
+        users, items (G g,) int64; negatives (G, m) int64; own (G, g, m) bool: interaction, negative: the user has it
+        ((G, g, P) of candidates).
     """
 
     users: torch.Tensor
@@ -36,29 +37,28 @@ class Batch:
     negatives: torch.Tensor
     own: torch.Tensor
     size: int
+    known: Pairs | None = None
+    """All pairs of the graph, where there are candidates to choose from."""
 
     def rows(self, n_users: int) -> torch.Tensor:
         """Nodes of the users, the items and the negatives, one after the other; shapes: -> (2 G g + G m,) int64."""
         return torch.cat([self.users, self.items + n_users, self.negatives.view(-1) + n_users])
 
     def share(self, rank: int, world: int) -> Batch:
-        """The ``rank``-th of ``world`` parts of nearly equal size, whole groups; it may be empty (size 0)."""
+        """The ``rank``-th of ``world`` parts of nearly equal size, in whole groups; it may be empty (size 0)."""
         groups, g, _ = self.own.shape
         start, stop = groups * rank // world, groups * (rank + 1) // world
         pairs, size = slice(start * g, stop * g), min(self.size, stop * g) - min(self.size, start * g)
-        return Batch(self.users[pairs], self.items[pairs], self.negatives[start:stop], self.own[start:stop], size)
-
-    def parts(self, number: int) -> list[Batch]:
-        """All shares that are not empty, for gradients that are summed up one after the other."""
-        return [part for k in range(number) if (part := self.share(k, number)).size]
+        negatives, own = self.negatives[start:stop], self.own[start:stop]
+        return Batch(self.users[pairs], self.items[pairs], negatives, own, size, self.known)
 
     def chosen(self, choice: torch.Tensor) -> Batch:
         """Keep one candidate an interaction; shapes: choice (G g,) int64 into P."""
-        groups, g, m = self.own.shape
-        negatives = self.negatives.view(-1, m // g).gather(1, choice[:, None]).view(groups, g)
-        wanted = choice.view(groups, 1, g, 1).expand(groups, g, g, 1)
-        own = self.own.view(groups, g, g, m // g).gather(3, wanted)[..., 0]
-        return Batch(self.users, self.items, negatives, own, self.size)
+        groups, g, pool = self.own.shape
+        negatives = self.negatives.view(-1, pool).gather(1, choice[:, None]).view(groups, g)
+        assert self.known is not None
+        own = self.known.contain(self.users.view(groups, g, 1), negatives[:, None, :])
+        return Batch(self.users, self.items, negatives, own, self.size, self.known)
 
 
 class Sampler:
@@ -69,13 +69,13 @@ class Sampler:
     """
 
     def __init__(self, graph: Graph, architecture: Gnn, batch_size: int, seed: int, device: torch.device) -> None:
-        self.n_items, self.batch_size = graph.n_items, batch_size
+        self.batch_size = batch_size
         self.n_negatives = architecture.negatives if loss(architecture.loss).reads == "negatives" else 0
         self.pool = architecture.hard_pool if architecture.sampling == "hard" else 1
         pairs = graph.binary.tocoo()
         self.users = torch.from_numpy(pairs.row.astype(np.int64)).to(device)
         self.items = torch.from_numpy(pairs.col.astype(np.int64)).to(device)
-        self.pairs = Pairs(self.users * self.n_items + self.items)
+        self.pairs = Pairs(self.users, self.items, graph.n_items)
         # None: of the items of the batch.
         self.propose = None if architecture.sampling == "in_batch" else proposal(graph, exponent(architecture), device)
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -98,16 +98,14 @@ class Sampler:
         size, n = len(chosen), self.n_negatives
         if not n:
             none = chosen.new_zeros(size, 0)
-            return Batch(self.users[chosen], self.items[chosen], none, none[:, None].bool(), size)
+            return Batch(self.users[chosen], self.items[chosen], none, none[:, None].bool(), size, self.pairs)
         full = chosen[torch.arange(-(-size // n) * n, device=chosen.device) % size]
         users, items = self.users[full], self.items[full]
-        drawn, own = self.draw(
-            users.repeat_interleave(self.pool) if self.pool > 1 else users, self.propose or among(items)
-        )
+        drawn, own = self.draw(users.repeat_interleave(self.pool), self.propose or among(items))
         negatives = drawn.view(-1, n * self.pool)
-        if n > 1:
-            own = self.pairs.contain(users.view(-1, n, 1) * self.n_items + negatives[:, None, :])
-        return Batch(users, items, negatives, own.view(-1, n, n * self.pool), size)
+        if n > 1 and self.pool == 1:
+            own = self.pairs.contain(users.view(-1, n, 1), negatives[:, None, :])
+        return Batch(users, items, negatives, own.view(len(negatives), n, -1), size, self.pairs)
 
     def draw(self, users: torch.Tensor, propose: Propose) -> tuple[torch.Tensor, torch.Tensor]:
         """One item for each user, of those that it has no edge to, and where that failed.
@@ -115,11 +113,11 @@ class Sampler:
         Shapes: users (B,) int64 -> items (B,) int64, own (B,) bool.
         """
         items = propose(len(users), self.generator)
-        own = self.pairs.contain(users * self.n_items + items)
+        own = self.pairs.contain(users, items)
         for _ in range(ROUNDS):
             again = own.nonzero()[:, 0]
             if not len(again):
                 break
             items[again] = propose(len(again), self.generator)
-            own[again] = self.pairs.contain(users[again] * self.n_items + items[again])
+            own[again] = self.pairs.contain(users[again], items[again])
         return items, own

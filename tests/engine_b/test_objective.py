@@ -9,6 +9,7 @@ import torch
 from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.gnn import Network
 from recsmith.engine.objective import Objective, hardest, l2, scores
+from recsmith.engine.pairs import Pairs
 from recsmith.engine.propagate import Gather
 from recsmith.engine.sampling import Batch, Sampler
 from recsmith.engine.view import View
@@ -104,7 +105,7 @@ def test_parts_weighted_by_their_size_add_up_to_the_batch_where_the_objective_sa
     architecture = gnn(loss=loss, sampling=sampling, negatives=4, weight_decay=0.1, temperature=0.5, log_q=True)
     step, batch = objective(graph, architecture), batch_of(graph, architecture, 61)
     whole = step(view(graph, batch), batch)
-    parts = sum(step(view(graph, part), part) * part.size / batch.size for part in batch.parts(3))
+    parts = sum(step(view(graph, part), part) * part.size / batch.size for part in map(batch.share, range(3), [3] * 3))
     assert step.decomposes == (loss not in ("in_batch_softmax", "directau"))
     assert step.decomposes == (bool((parts - whole).abs() < 1e-6))
 
@@ -200,7 +201,7 @@ def test_hard_negatives_are_the_highest_scored_of_their_pool(graph: Graph, negat
 
 def test_a_candidate_that_the_user_has_is_not_chosen_while_there_is_another() -> None:
     users, items, negatives = torch.tensor([0]), torch.tensor([0]), torch.tensor([[1, 2]])
-    batch = Batch(users, items, negatives, torch.tensor([[[True, False]]]), 1)
+    batch = Batch(users, items, negatives, torch.tensor([[[True, False]]]), 1, Pairs(users, items, 3))
     vectors = torch.tensor([[1.0], [0.0], [9.0], [1.0]])
     assert hardest(vectors, Gather.of(batch.rows(1), 4), batch)[0].negatives.item() == 2
 
