@@ -52,6 +52,10 @@ class Batch:
         negatives, own = self.negatives[start:stop], self.own[start:stop]
         return Batch(self.users[pairs], self.items[pairs], negatives, own, size, self.known)
 
+    def parts(self, number: int) -> list[Batch]:
+        """All shares that are not empty, for gradients that are summed up one after the other."""
+        return [part for rank in range(number) if (part := self.share(rank, number)).size]
+
     def chosen(self, choice: torch.Tensor) -> Batch:
         """Keep one candidate an interaction; shapes: choice (G g,) int64 into P."""
         groups, g, pool = self.own.shape

@@ -163,9 +163,10 @@ def test_the_shares_of_all_processes_are_the_batch(architecture: Gnn, world: int
             assert torch.equal(torch.cat([getattr(share, name) for share in shares]), getattr(batch, name))
 
 
-def test_shares_are_of_nearly_equal_size() -> None:
+def test_parts_are_the_shares_that_hold_something() -> None:
     batch = batches(4, 40)[0]
-    assert [batch.share(rank, 3).size for rank in range(3)] == [12, 12, 16]
+    assert [part.size for part in batch.parts(3)] == [12, 12, 16]
+    assert [part.size for part in batch.parts(100)] == [4] * 10
 
 
 @pytest.mark.parametrize("architecture", ANY)
