@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsmith.compress import pack, records
-from recsmith.compress.choose import Judge, check_gate, choose, measure
+from recsmith.compress.choose import Judge, check_gate, choose, export_loss, measure
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.config.compress import Compress
@@ -32,6 +32,7 @@ def run(context: Context) -> None:
     context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
     judge = Judge(histories(fit), valid, cutoffs, metric, exact)
     rows = measure(export(candidate.model, fit, params.export, seed, memory), params, judge, context.say)
+    context.say(export_loss(rows[0], metric, exact[metric]))
     chosen = choose(rows, params.min_retained)
     context.track.table(
         "pareto", ["recipe", "bytes", "ratio", "retained"], [[r.name, r.bytes, r.ratio, r.retained] for r in rows]

@@ -82,6 +82,14 @@ def _pruner(recipe: Recipe, exported: Mapping[str, ServingModel]) -> str:
     return recipe.knobs.pruner if exported[recipe.form].sparse is None else LEVEL
 
 
+def export_loss(row: Row, metric: str, exact: float) -> str:
+    """What the fp32 export alone costs on valid, in one line."""
+    return (
+        f"the fp32 export ({row.recipe.form}) scores {metric} {row.metrics[metric]:.5f} on valid, the exact model "
+        f"{exact:.5f}: a loss of {1 - row.retained:.2%}"
+    )
+
+
 def choose(rows: list[Row], min_retained: float) -> Row:
     """The smallest recipe that retains enough; where none does, the best. Of equals the better, or the smaller."""
     measured = [row for row in rows if not row.export]

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.compress.filter_rows import FilterRows
-from recsmith.compress.largest import largest
-from recsmith.compress.low_rank import factors
+from recsmith.compress.largest import Wanted, largest
+from recsmith.compress.low_rank import balanced, factors
 from recsmith.config.compress import Export
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
@@ -38,6 +38,21 @@ class SparseFilter(Protocol):
         ...
 
 
+@runtime_checkable
+class LowRankFilter(Protocol):
+    """A filter whose matrix is of low rank already."""
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """(I,) float32."""
+        ...
+
+    @property
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """``W, V`` (I, r) with ``P = W V^T``."""
+        ...
+
+
 @dataclass(frozen=True)
 class Split:
     """How many vector columns, and how many sparse entries a row on average."""
@@ -61,13 +76,15 @@ def forms(params: Export) -> dict[str, Split]:
 def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> dict[str, ServingModel]:
     """The fp32 forms of a fitted model by name.
 
-    Networks and sparse filters have one, ``exact``; other filters have low rank plus sparse in the splits of
-    :func:`forms`, the first of them as the parameters say. Raises UserError for a model of neither family.
+    Networks, sparse filters and those of low rank have one, ``exact``; other filters have low rank plus sparse in the
+    splits of :func:`forms`, the first of them as the parameters say. Raises UserError for a model of neither family.
     """
     if isinstance(model, VectorModel):
         return {EXACT: _two_towers(model, graph)}
     if isinstance(model, SparseFilter):
         return {EXACT: ServingModel(_counts(model.popularity), sparse=_from_csr(model.similarity))}
+    if isinstance(model, LowRankFilter):
+        return {EXACT: _low_rank(model)}
     if isinstance(model, FilterModel):
         return _filter(model, forms(params), seed, memory_mb)
     raise UserError(f"{type(model).__name__} has neither vectors nor a filter matrix; it cannot be exported.")
@@ -83,23 +100,31 @@ def _two_towers(model: VectorModel, graph: Graph) -> ServingModel:
     )
 
 
+def _low_rank(model: LowRankFilter) -> ServingModel:
+    projection, vectors = balanced(*model.factors)
+    return ServingModel(_counts(model.popularity), item_vectors=Table(vectors), projection=Table(projection))
+
+
 def _filter(model: FilterModel, splits: dict[str, Split], seed: int, memory_mb: int) -> dict[str, ServingModel]:
     """Low rank, and the entries of the rest that matter most; an item matters by the root of its popularity."""
     popularity, matrix = _counts(model.popularity), FilterRows(model, memory_mb)
     weight = np.sqrt(popularity)
     low = factors(matrix, max(split.rank for split in splits.values()), weight, seed)
-    return {name: _split(matrix, low, weight, split) for name, split in splits.items()}
-
-
-def _split(matrix: FilterRows, low: tuple[np.ndarray, np.ndarray], weight: np.ndarray, split: Split) -> ServingModel:
-    factors = low if split.rank else None
-    entries = largest(matrix, factors, weight, split.top_k * matrix.n_items) if split.top_k else None
-    return ServingModel(
-        popularity=_counts(matrix.model.popularity),
-        item_vectors=Table(low[1]) if split.rank else None,
-        projection=Table(low[0]) if split.rank else None,
-        sparse=None if entries is None else _from_csr(entries),
-    )
+    wanted = {
+        name: Wanted(low if split.rank else None, split.top_k * matrix.n_items)
+        for name, split in splits.items()
+        if split.top_k
+    }
+    entries = dict(zip(wanted, largest(matrix, list(wanted.values()), weight), strict=True))
+    return {
+        name: ServingModel(
+            popularity=popularity,
+            item_vectors=Table(low[1]) if split.rank else None,
+            projection=Table(low[0]) if split.rank else None,
+            sparse=_from_csr(entries[name]) if name in entries else None,
+        )
+        for name, split in splits.items()
+    }
 
 
 def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:

@@ -34,10 +34,7 @@ class FilterRows:
 
     def times(self, vectors: np.ndarray) -> np.ndarray:
         """``P vectors``. Shapes: vectors (I, r) -> (I, r) float32."""
-        out = np.zeros(vectors.shape, np.float32)
-        for items, rows in self.blocks():
-            out[items] = rows @ vectors
-        return out
+        return self.model.times(vectors)
 
     def left(self, vectors: np.ndarray) -> np.ndarray:
         """``vectors P``. Shapes: vectors (r, I) -> (r, I) float32."""

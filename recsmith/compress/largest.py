@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,22 +38,39 @@ class _Entries:
         return _Entries(*(np.concatenate(pair) for pair in pairs))
 
 
-def largest(
-    matrix: FilterRows, low: tuple[np.ndarray, np.ndarray] | None, weight: np.ndarray, count: int
-) -> sparse.csr_matrix:
-    """The ``count`` entries of ``P - W V^T`` with the greatest ``weight[row] * |value|``; of ``P`` where low is None.
+Low = tuple[np.ndarray, np.ndarray]
+_NONE = _Entries(*(np.zeros(0, dtype) for dtype in (np.int32, np.int32, np.float32, np.float32)))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The ``count`` largest entries of ``P - W V^T`` with ``low = W, V`` (I, r); of ``P`` where low is None."""
+
+    low: Low | None
+    count: int
+
+
+def largest(matrix: FilterRows, wanted: Sequence[Wanted], weight: np.ndarray) -> list[sparse.csr_matrix]:
+    """For each of ``wanted`` the entries with the greatest ``weight[row] * |value|``, all in one pass over the rows.
 
     The diagonal is left out: it adds to the score of an item of the history, and these are never recommended.
-    Shapes: low W, V (I, r), weight (I,) -> (I, I) sparse.
+    Shapes: weight (I,) -> (I, I) sparse each.
     """
-    found = _Entries(*(np.zeros(0, dtype) for dtype in (np.int32, np.int32, np.float32, np.float32)))
-    for items, rows in matrix.blocks():
-        rest = rows.copy() if low is None else rows - low[0][items] @ low[1].T
-        rest[np.arange(len(items)), items] = 0
-        border = found.worth.min(initial=np.inf) if len(found.worth) >= count else 0.0
-        found = found.and_(_above(items, rest, weight[items], border).best(count)).best(count)
+    found = [_NONE] * len(wanted)
+    for items, rows in matrix.blocks() if wanted else ():
+        pairs = zip(found, wanted, strict=True)
+        found = [_with_block(entries, one, items, rows, weight[items]) for entries, one in pairs]
     shape = (matrix.n_items, matrix.n_items)
-    return sparse.csr_matrix((found.value, (found.row, found.column)), shape=shape)
+    return [sparse.csr_matrix((one.value, (one.row, one.column)), shape=shape) for one in found]
+
+
+def _with_block(found: _Entries, wanted: Wanted, items: np.ndarray, rows: np.ndarray, weight: np.ndarray) -> _Entries:
+    """The best of what was found and of a block. Shapes: items, weight (B,), rows (B, I)."""
+    low, count = wanted.low, wanted.count
+    rest = rows.copy() if low is None else rows - low[0][items] @ low[1].T
+    rest[np.arange(len(items)), items] = 0
+    border = found.worth.min(initial=np.inf) if len(found.worth) >= count else 0.0
+    return found.and_(_above(items, rest, weight, border).best(count)).best(count)
 
 
 def _above(items: np.ndarray, rest: np.ndarray, weight: np.ndarray, border: float) -> _Entries:

@@ -29,7 +29,7 @@ def factors(matrix: FilterRows, rank: int, weight: np.ndarray, seed: int) -> tup
     image = matrix.times(basis)
     _, values, turn = linalg.svd(weight[:, None] * image, full_matrices=False)
     kept = turn[: max(1, min(rank, int(np.count_nonzero(values > NEGLIGIBLE * values[0]))))].T
-    return _balanced(image @ kept, basis @ kept)
+    return balanced(image @ kept, basis @ kept)
 
 
 def _orthonormal(vectors: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def _orthonormal(vectors: np.ndarray) -> np.ndarray:
     return np.linalg.qr(vectors)[0].astype(np.float32)
 
 
-def _balanced(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def balanced(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same product with columns of equal length on both sides. Shapes: left, right (I, r)."""
     ratio = np.linalg.norm(left, axis=0) / np.maximum(np.linalg.norm(right, axis=0), NEGLIGIBLE)
     share = np.where(ratio > 0, np.sqrt(ratio), 1)

@@ -109,5 +109,5 @@ def _read(place: Path, device: torch.device) -> Triplets | None:
 def _checksum(tensors: dict[str, torch.Tensor]) -> str:
     total = 0
     for name in NAMES:
-        total = zlib.crc32(tensors[name].numpy(), total)
+        total = zlib.crc32(tensors[name].numpy().tobytes(), total)
     return str(total)

@@ -83,6 +83,13 @@ class FilterModel(Model, Protocol):
         """
         ...
 
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """``P vectors``, without going over the rows where the kind allows it.
+
+        Shapes: vectors (I, r) -> (I, r) float32.
+        """
+        ...
+
 
 def or_popularity(scores: torch.Tensor, empty: np.ndarray, popularity: np.ndarray) -> torch.Tensor:
     """``scores`` with popularity in the rows where ``empty`` holds (in place).

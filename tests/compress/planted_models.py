@@ -39,6 +39,9 @@ class PlantedFilter:
     def rows(self, items: np.ndarray) -> np.ndarray:
         return self.matrix[items]
 
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        return self.matrix @ vectors
+
     def scores(self, users: np.ndarray) -> torch.Tensor:
         rows = self.graph.binary[users]
         out = self.apply(rows)

@@ -7,7 +7,7 @@ from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, lo
 from recsmith.compress.export import BOTH, ENTRIES, EXACT, VECTORS, export, forms
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.histories import histories
-from recsmith.compress.largest import largest
+from recsmith.compress.largest import Wanted, largest
 from recsmith.compress.low_rank import factors
 from recsmith.config.compress import Export
 from recsmith.engine.filters import fit_filter
@@ -16,6 +16,7 @@ from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Filter
 from recsmith.model.contract import Model
+from recsmith.model.names import FILTERS
 from recsmith.serving.model import Query, ServingModel, top_k
 
 
@@ -75,7 +76,7 @@ def test_the_entries_that_are_kept_are_worth_most_whatever_the_blocks(monkeypatc
     expected = set(np.argsort(-worth, axis=None, kind="stable")[:count].tolist())
     for block in (1024, 16):
         monkeypatch.setattr("recsmith.compress.filter_rows.BLOCK", block)
-        kept = largest(FilterRows(exact, 100), None, weight, count).tocoo()
+        kept = largest(FilterRows(exact, 100), [Wanted(None, count)], weight)[0].tocoo()
         assert set((kept.row.astype(int) * N_ITEMS + kept.col).tolist()) == expected
         assert np.array_equal(kept.data, exact.matrix[kept.row, kept.col])
 
@@ -121,9 +122,13 @@ def test_a_network_is_exported_exactly_and_people_without_history_have_no_vector
     assert np.array_equal(lists, top_lists(exact, users, 10, graph(), memory_mb=100))
 
 
-@pytest.mark.parametrize("kind", ["linear", "neighbours", "ridge"])
-def test_every_kind_of_filter_is_exported_with_the_lists_that_it_has(kind: str) -> None:
-    exact = fit_filter(Filter.model_validate({"kind": kind, "neighbours": 20, "l2": 10.0}), graph())
+MIXTURE = Filter(kind="mixture", parts=(Filter(kind="polynomial"), Filter(kind="neighbours")), weights=(1.0, 0.3))
+KINDS = [Filter.model_validate({"kind": kind, "l2": 10.0}) for kind in FILTERS if kind != "mixture"]
+
+
+@pytest.mark.parametrize("knobs", [*KINDS, MIXTURE], ids=lambda knobs: knobs.kind)
+def test_every_kind_of_filter_is_exported_with_the_lists_that_it_has(knobs: Filter) -> None:
+    exact = fit_filter(knobs, graph())
     small = first(exact, graph(), Export(rank=N_ITEMS, top_k=0))
     lists, _ = top_k(small, histories(graph()), 5)
     expected = top_lists(exact, np.arange(exact.n_users), 5, graph(), memory_mb=100)
@@ -135,6 +140,30 @@ def test_a_sparse_filter_is_exported_exactly_and_without_vectors() -> None:
     small = first(exact, graph(), Export())
     assert small.item_vectors is None
     np.testing.assert_allclose(dense(small), exact.rows(np.arange(N_ITEMS)), atol=1e-6)
+
+
+def test_a_low_pass_filter_is_exported_exactly_and_without_entries() -> None:
+    exact = fit_filter(Filter(kind="low_pass", rank=12), graph())
+    made = export(exact, graph(), Export(rank=3), 7, 100)
+    assert list(made) == [EXACT]
+    assert (made[EXACT].rank, made[EXACT].sparse) == (12, None)
+    np.testing.assert_allclose(dense(made[EXACT]), exact.rows(np.arange(N_ITEMS)), atol=1e-5)
+
+
+def test_a_mixture_with_a_sparse_part_is_not_taken_for_a_sparse_filter() -> None:
+    parts = (Filter(kind="neighbours"), Filter(kind="low_pass", rank=5))
+    for knobs in (MIXTURE, Filter(kind="mixture", parts=parts, weights=(1.0, 1.0))):
+        assert list(export(fit_filter(knobs, graph()), graph(), Export(rank=8, top_k=4), 7, 100)) == list(
+            forms(Export())
+        )
+
+
+def test_the_rows_of_a_filter_are_read_once_for_all_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact, read = filter_model(1.0), []
+    monkeypatch.setattr(FilterRows, "_kept", None)
+    monkeypatch.setattr(exact, "rows", lambda items: read.extend(items) or exact.matrix[items])
+    export(exact, graph(), Export(rank=8, top_k=12), 7, 100)
+    assert read == np.flatnonzero(exact.popularity).tolist()
 
 
 def test_weights_of_a_history_count_as_they_do_in_the_exact_filter() -> None:

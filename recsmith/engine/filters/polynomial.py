@@ -69,8 +69,9 @@ class Polynomial(ItemFilter):
         return cls(graph, means.device, (architecture.left_exponent, architecture.right_exponent), terms(architecture))
 
     def filtered(self, rows: sparse.csr_matrix) -> torch.Tensor:
-        out = torch.empty(rows.shape, dtype=torch.float32, device=self.device)
-        for start, stop in blocks(len(out), self.width):
+        count = len(rows.indptr) - 1
+        out = torch.empty(count, self.n_items, device=self.device)
+        for start, stop in blocks(count, self.width):
             history = columns(rows[start:stop], self.device) * self.left
             torch.mul(self._smooth(history).T, self.right.T, out=out[start:stop])
         return out
