@@ -58,7 +58,8 @@ def measure(stage: str, folder: Path, size: int, run: Run, limits: tuple[float, 
         row = {"stage": stage, "size": size, "wall": round(time.perf_counter() - start, 2), "peak_mb": peak}
         if reason:
             return {**row, "sized_out": reason}
-        out.seek(0), told.seek(0)
+        for file in (out, told):
+            file.seek(0)
         if child.returncode:
             raise UserError(f"Stage {stage} of {size:,} interactions failed: {told.read()[-2000:]}")
         return {**row, **json.loads(out.read().splitlines()[-1])}

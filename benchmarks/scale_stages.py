@@ -131,36 +131,38 @@ def sampled(folder: Path, size: int, run: Run) -> Found:
 
     from recsmith.engine.gnn import Network
     from recsmith.engine.neighbourhood import Neighbourhood
-    from recsmith.engine.sampling import Batch
     from recsmith.model.architecture import Gnn
 
     fit_graph, _ = _opened(folder, 1)
-    size = min(BATCH, fit_graph.n_edges)
-    rng = np.random.default_rng(run.seed)
+    pairs, rng = min(BATCH, fit_graph.n_edges), np.random.default_rng(run.seed)
     torch.manual_seed(run.seed)
-
-    def drawn() -> Batch:
-        """Edges drawn uniformly, with a uniform negative each."""
-        edges = rng.integers(0, fit_graph.n_edges, size)
-        users, items = np.searchsorted(fit_graph.indptr, edges, side="right") - 1, fit_graph.indices[edges]
-        negatives = torch.from_numpy(rng.integers(0, fit_graph.n_items, (size, 1)))
-        own = torch.zeros(size, 1, 1, dtype=torch.bool)
-        return Batch(torch.from_numpy(users), torch.from_numpy(items.astype(np.int64)), negatives, own, size)
-
     with measuring() as found:
-        neighbourhood = Neighbourhood(fit_graph, FAN_OUT, run.seed, features=False)
+        neighbourhood, nodes = Neighbourhood(fit_graph, FAN_OUT, run.seed, features=False), []
         network = Network(Gnn(operators=("lightgcn",) * LAYERS, dimension=DIMENSION), neighbourhood.directed.n_nodes)
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-        nodes = []
         for _ in range(STEPS):
-            view = neighbourhood.view(drawn())
-            users, items, negatives = view.gather(network(view.adjacency, view.nodes)).view(3, size, -1)
+            view = neighbourhood.view(_drawn(fit_graph, pairs, rng))
+            users, items, negatives = view.gather(network(view.adjacency, view.nodes)).view(3, pairs, -1)
             optimizer.zero_grad()
             torch.nn.functional.softplus((users * (negatives - items)).sum(1)).mean().backward()
             optimizer.step()
-            nodes.append(len(view.nodes))
-    epoch_seconds = round(found["seconds"] / STEPS * fit_graph.n_edges / size, 1)
+            nodes.append(len(view.gather.counts))
+    epoch_seconds = round(found["seconds"] / STEPS * fit_graph.n_edges / pairs, 1)
     return {**found, "steps": STEPS, "epoch_seconds": epoch_seconds, "nodes_in_view": int(np.mean(nodes))}
+
+
+def _drawn(graph: Any, pairs: int, rng: Any) -> Any:
+    """A batch of edges drawn uniformly, with a uniform negative each."""
+    import numpy as np
+    import torch
+
+    from recsmith.engine.sampling import Batch
+
+    edges = rng.integers(0, graph.n_edges, pairs)
+    users = torch.from_numpy(np.searchsorted(graph.indptr, edges, side="right") - 1)
+    items = torch.from_numpy(graph.indices[edges].astype(np.int64))
+    negatives = torch.from_numpy(rng.integers(0, graph.n_items, (pairs, 1)))
+    return Batch(users, items, negatives, torch.zeros(pairs, 1, 1, dtype=torch.bool), pairs)
 
 
 def ranking(folder: Path, size: int, run: Run) -> Found:

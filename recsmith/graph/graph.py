@@ -70,7 +70,7 @@ class Graph:
         """A name for the content: equal graphs have equal names."""
         state = hashlib.md5(json.dumps(self.events).encode(), usedforsecurity=False)
         for name in _ARRAYS:
-            state.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8))
+            state.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8).data)
         return state.hexdigest()
 
     @property
