@@ -54,9 +54,13 @@ def step(rank: int) -> int:
     return SMALL if rank <= SMALL else -(-rank // STEP) * STEP
 
 
+def _computed(graph: Graph, rank: int) -> int:
+    return min(step(rank), graph.n_users, graph.n_items)
+
+
 def needed_bytes(graph: Graph, rank: int) -> int:
     """What :func:`leading` holds at its peak."""
-    return needed(graph.n_users, graph.n_items, step(rank))
+    return needed(graph.n_users, graph.n_items, _computed(graph, rank))
 
 
 def leading(
@@ -67,12 +71,12 @@ def leading(
     Read from ``folder`` where it holds them; computed, and put there, where it does not or where its file is damaged.
     Equal for an equal graph, seed, device and number of threads, whatever was asked for before.
     """
-    device = torch.device(device)
-    name = f"{graph.hash}-v{VERSION}-r{step(rank)}-s{seed}-{device.type}{torch.get_num_threads()}.safetensors"
+    device, computed = torch.device(device), _computed(graph, rank)
+    name = f"{graph.hash}-v{VERSION}-r{computed}-s{seed}-{device.type}{torch.get_num_threads()}.safetensors"
     place = folder / name if folder else None
     found = _held.get(name) or (_read(place, device) if place else None)
     if found is None:
-        found = Triplets(*decompose(product(normalised(histories(graph)), device), step(rank), seed))
+        found = Triplets(*decompose(product(normalised(histories(graph)), device), computed, seed))
         if place:
             _write(found, place)
     _hold(name, found)

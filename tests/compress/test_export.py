@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
 
+from recsmith.compress.choose import Recipe, Row, export_loss
+from recsmith.compress.contract import Knobs
 from recsmith.compress.export import BOTH, ENTRIES, EXACT, VECTORS, export, forms
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.histories import histories
@@ -210,3 +212,13 @@ def test_a_filter_needs_no_stored_vectors_because_folding_in_is_exact(kind: str)
     people = histories(graph())
     one_by_one = [top_k(model, [Query(people.part(n, n + 1).indices)], 5)[0][0] for n in range(len(people))]
     assert np.array_equal(np.stack(one_by_one), top_k(model, people, 5)[0])
+
+
+def test_the_loss_of_the_export_on_valid_is_said_in_one_line() -> None:
+    row = Row(Recipe(Knobs(), BOTH), True, 10, 1.0, {"ndcg@20": 0.09}, 0.9)
+    line = export_loss(row, "ndcg@20", 0.1)
+    assert line.count("\n") == 0
+    assert "both" in line
+    assert "0.09000" in line
+    assert "0.10000" in line
+    assert "10.00%" in line

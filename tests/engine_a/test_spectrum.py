@@ -73,9 +73,10 @@ def test_a_large_matrix_of_low_rank_gives_its_rank() -> None:
     np.testing.assert_allclose((left * values) @ right.T, normalised(matrix).toarray(), atol=1e-5)
 
 
-def test_a_graph_without_edges_has_no_triplets() -> None:
-    ours = leading(from_edges(np.zeros(0, int), np.zeros(0, int), 3, 4), 5)
-    assert (ours.left.shape, ours.values.shape, ours.right.shape) == ((3, 0), (0,), (4, 0))
+@pytest.mark.parametrize("sizes", [(3, 4), (0, 4), (3, 0)], ids=str)
+def test_a_graph_without_edges_has_no_triplets(sizes: tuple[int, int]) -> None:
+    ours = leading(from_edges(np.zeros(0, int), np.zeros(0, int), *sizes), 5)
+    assert (ours.left.shape, ours.values.shape, ours.right.shape) == ((sizes[0], 0), (0,), (sizes[1], 0))
 
 
 def test_equal_seeds_give_equal_bytes_and_the_krylov_space_is_seeded() -> None:
