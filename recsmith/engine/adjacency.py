@@ -199,7 +199,7 @@ class Adjacency:
         """What each entry counts for after edges were dropped; shapes: -> (nnz,) float32."""
         keep = self._keep
         assert keep is not None
-        return self._once(self._kept, ("factor", loops, kind), lambda: keep[self._pair(loops, kind)])
+        return self._once(self._kept, ("factor", loops, kind), lambda: keep.index_select(0, self._pair(loops, kind)))
 
     def _pattern(self, loops: bool, kind: Kind) -> Pattern:
         def make() -> Pattern:

@@ -73,31 +73,31 @@ class _Attend(torch.autograd.Function):
         values, weights, out, read_out = ctx.saved_tensors
         edges, grad = ctx.edges, grads[0].contiguous()
         # sum_j alpha_ij (g_i . v_j) = g_i . y_i, so the softmax needs no sum over edges here.
-        change = edges.products(grad, values) - torch.linalg.vecdot(grad, out)[edges.rows]
+        change = edges.products(grad, values) - torch.linalg.vecdot(grad, out).index_select(0, edges.rows)
         if read_out.shape[1]:
-            change += torch.linalg.vecdot(grads[1][edges.rows], featured(edges, values))
-            change -= torch.linalg.vecdot(grads[1], read_out)[edges.rows]
+            change += torch.linalg.vecdot(grads[1].index_select(0, edges.rows), featured(edges, values))
+            change -= torch.linalg.vecdot(grads[1], read_out).index_select(0, edges.rows)
         return edges.back_times(weights, grad), weights * change, None
 
 
 def _softmax(logits: torch.Tensor, edges: Pattern) -> torch.Tensor:
     """Softmax over each row, where each entry counts for as many as its scale says, none at all at 0."""
     if edges.scale is None:
-        powers = (logits - edges.maxima(logits)[edges.rows]).exp()
-        return powers / edges.sums(powers)[edges.rows]
+        powers = (logits - edges.maxima(logits).index_select(0, edges.rows)).exp()
+        return powers / edges.sums(powers).index_select(0, edges.rows)
     counted = logits + edges.scale.to(logits.dtype).log()
     # Rows whose entries are all at scale 0 have no finite maximum and no sum.
     highest = edges.maxima(counted).clamp(min=torch.finfo(logits.dtype).min)
-    powers = (counted - highest[edges.rows]).exp()
+    powers = (counted - highest.index_select(0, edges.rows)).exp()
     sums = edges.sums(powers)
-    return powers / torch.where(sums > 0, sums, 1.0)[edges.rows]
+    return powers / torch.where(sums > 0, sums, 1.0).index_select(0, edges.rows)
 
 
 class _Additive(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, source: torch.Tensor, target: torch.Tensor, edges: Pattern) -> torch.Tensor:
         ctx.edges = edges
-        return source[edges.columns] + target[edges.rows]
+        return source.index_select(0, edges.columns) + target.index_select(0, edges.rows)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
@@ -121,7 +121,7 @@ class _Read(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, target: torch.Tensor, edges: Pattern) -> torch.Tensor:
         ctx.edges = edges
-        return torch.linalg.vecdot(target[edges.rows], featured(edges, target))
+        return torch.linalg.vecdot(target.index_select(0, edges.rows), featured(edges, target))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:

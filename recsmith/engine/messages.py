@@ -52,8 +52,8 @@ class _RectifiedSums(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
         nodes, projection, values = ctx.saved_tensors
         edges, grad = ctx.edges, grads[0].contiguous()
-        columns, order = edges.columns[edges.order], edges.order
-        features, values = featured(edges, nodes)[order], values[order]
+        order, columns = edges.order, edges.columns.index_select(0, edges.order)
+        features, values = (known.index_select(0, order) for known in (featured(edges, nodes), values))
         to_nodes, to_projection = torch.zeros_like(nodes), torch.zeros_like(projection)
         for part, rows, ends in _blocks(edges.back_indptr, columns):
             messages = torch.addmm(nodes.index_select(0, columns[part]), features[part], projection)

@@ -40,7 +40,9 @@ class Pattern:
 
     def column_sums(self, values: torch.Tensor) -> torch.Tensor:
         """Shapes: values (nnz,) -> (N,)."""
-        return torch.segment_reduce(values[self.order], "sum", offsets=self.back_indptr.long(), initial=0)
+        return torch.segment_reduce(
+            values.index_select(0, self.order), "sum", offsets=self.back_indptr.long(), initial=0
+        )
 
     def maxima(self, values: torch.Tensor) -> torch.Tensor:
         """Row maxima; shapes: values (nnz,) -> (N,)."""
@@ -52,7 +54,7 @@ class Pattern:
 
     def back_times(self, values: torch.Tensor, dense: torch.Tensor) -> torch.Tensor:
         """Product of the transposed pattern with these values; shapes: values (nnz,), dense (N, D) -> (N, D)."""
-        return Csr(self.back_indptr, self.back_columns, values[self.order]).times(dense)
+        return Csr(self.back_indptr, self.back_columns, values.index_select(0, self.order)).times(dense)
 
     def products(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """``left[row] . right[column]`` of every entry; shapes: left, right (N, D) -> (nnz,)."""
@@ -66,7 +68,7 @@ class Pattern:
 
     def product(self, values: torch.Tensor) -> Product:
         """The constant matrix with these values, stored once where it is symmetric; shapes: values (nnz,)."""
-        forward, back = Csr(self.indptr, self.columns, values), values[self.order]
+        forward, back = Csr(self.indptr, self.columns, values), values.index_select(0, self.order)
         if self.back_columns is self.columns and torch.equal(values, back):
             return Product(forward, forward)
         return Product(forward, Csr(self.back_indptr, self.back_columns, back))

@@ -60,7 +60,7 @@ class Product:
         forward = replace(self.forward, values=self.forward.values * factor)
         if self.transpose is self.forward:
             return Product(forward, forward)
-        return Product(forward, replace(self.transpose, values=self.transpose.values * factor[order]))
+        return Product(forward, replace(self.transpose, values=self.transpose.values * factor.index_select(0, order)))
 
     def __matmul__(self, dense: torch.Tensor) -> torch.Tensor:
         """In short floats under autocast; shapes: (rows, columns) @ (columns, D) -> (rows, D)."""
