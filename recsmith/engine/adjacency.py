@@ -145,6 +145,8 @@ class Adjacency:
         return made
 
     def _of_event(self, event: int) -> Product:
+        if self.n_events > 1 and self._source.parallel.features is None:
+            raise ValueError("Entries without features cannot be told apart by event: Entries.features is None.")
         def make() -> Product:
             entries, degree = self._entries(False, event), self._source.event_degree[:, event]
             values = entries.weight * power(degree, -1.0)[entries.rows]

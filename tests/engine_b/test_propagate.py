@@ -7,9 +7,11 @@ import pytest
 import torch
 from scipy import sparse
 
+from recsmith.engine import propagate
 from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.propagate import Gather, SquaredLength, product
 from recsmith.graph.graph import from_edges
+from recsmith.operators import operator
 
 
 def matrix(rows: int = 30, columns: int = 20, density: float = 0.1) -> sparse.csr_matrix:
@@ -85,3 +87,37 @@ def test_parallel_edges_of_plain_weight_count_once() -> None:
     once = from_edges(users[1:], items[1:], 2, 2)
     given = torch.randn(4, 2)
     assert torch.equal(Adjacency(twice).symmetric @ given, Adjacency(once).symmetric @ given)
+
+
+def test_indices_beyond_int32_are_int64_said_once_and_give_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users, items = np.array([0, 0, 1]), np.array([0, 1, 1])
+    names = ("lightgcn", "sage", "gat", "transformer", "pooling", "rgcn")
+    given, outs = torch.randn(4, 8), []
+    for limit in (propagate.INT32_ENTRIES, 2):
+        monkeypatch.setattr(propagate, "INT32_ENTRIES", limit)
+        adjacency = Adjacency(from_edges(users, items, 2, 2))
+        assert adjacency.symmetric.forward.indices.dtype == (torch.int64 if limit == 2 else torch.int32)
+        torch.manual_seed(1)
+        outs.append([])
+        for name in names:
+            x = given.clone().requires_grad_()
+            out = operator(name, 8)(x, adjacency)
+            out.square().sum().backward()
+            outs[-1] += [out, x.grad]
+    for short, long in zip(*outs, strict=True):
+        torch.testing.assert_close(short, long)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["The graph has more than 2 entries: its indices are int64, which takes twice the memory."]
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_products_of_short_floats_are_summed_in_float32(kind: torch.dtype) -> None:
+    given = torch.randn(20, 16).to(kind).requires_grad_()
+    out = product(matrix()) @ given
+    out.float().sum().backward()
+    assert out.dtype == given.dtype == kind
+    torch.testing.assert_close(out.float(), product(matrix()) @ given.detach().float(), atol=0.02, rtol=0.01)
+    assert given.grad is not None
+    assert torch.isfinite(given.grad).all()
