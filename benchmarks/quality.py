@@ -73,6 +73,7 @@ def main() -> None:
         test = data.test()
         found = evaluate_lists(lists[test.users], test.users, test, [K])
         result |= {"chosen_on_valid": shown(found), "seconds": round(sum(watch.spent.values()), 1)}
+        write_json(out, result)
         with watch("best_on_test"):
             result |= {"best_on_test": best_on_test(choice, found, data, test, given.run.memory_mb)}
         write_json(out, result | {"seconds_of": watch.spent, "peak_mb": peak()})

@@ -23,7 +23,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "source_exponent": NORMALISED,
 }
 """Knob -> the operators that read it."""
-MESSAGES = ("combination", "residual", "dropout", "edge_dropout")
+MESSAGES = ("residual", "dropout", "edge_dropout")
 """Read wherever vectors are passed on at all."""
 CONTRAST = ("contrast_weight", "contrast_noise", "contrast_temperature")
 TRAINING = ("dimension", "start", "head", "learning_rate", "weight_decay", "clip", "optimizer")
@@ -75,12 +75,18 @@ def _between(operators: set[str], space: Space) -> Tree:
     """What layers of these operators read."""
     linear = ("propagate_every",) if operators <= set(LINEAR_OPERATORS) else ()
     names = (*MESSAGES, *_read(operators), *linear)
-    contrasts = [{"_name": name, **_of_contrast(name, space)} for name in space.contrast]
-    return {**_choices(names, space), "contrast": choice(contrasts)}
+    combinations = [{"_name": name, "contrast": choice(_contrasts(name, space))} for name in space.combination]
+    return {**_choices(names, space), "combination": choice(combinations)}
 
 
 def _read(operators: Collection[str]) -> list[str]:
     return [knob for knob, readers in READERS.items() if not set(readers).isdisjoint(operators)]
+
+
+def _contrasts(combination: str, space: Space) -> list[dict[str, Any]]:
+    """The second objectives that go with a combination; xsimgcl compares vectors that concat makes wider."""
+    allowed = [name for name in space.contrast if (combination, name) != ("concat", "xsimgcl")]
+    return [{"_name": name, **_of_contrast(name, space)} for name in allowed or ["none"]]
 
 
 def _of_contrast(name: str, space: Space) -> Tree:
@@ -118,10 +124,18 @@ def to_gnn(values: dict[str, Any]) -> Gnn | Filter:
     if set(operators) <= {"none"}:
         # Mixed layers that all pass on nothing: noise on nothing has nothing to agree on.
         unread |= {name for name in values if name.startswith("contrast")}
+    if not _linear(values):
+        unread.add("propagate_every")
     if "contrast_layer" in values:
         values["contrast_layer"] = min(values["contrast_layer"], max(depth, 1))
     values = {name: value for name, value in values.items() if name not in unread}
     return architecture({**values, "operators": operators}, "proposal")
+
+
+def _linear(values: dict[str, Any]) -> bool:
+    """Whether, beside linear operators, nothing keeps the vectors from being linear in the id embeddings."""
+    plain = values.get("contrast", "none") == "none" and not values.get("dropout") and values["head"] == "dot"
+    return plain and values.get("combination") in ("last", "mean", "concat")
 
 
 def expresses(candidate: Gnn, space: Space) -> bool:

@@ -9,7 +9,7 @@ from recsmith.search.tree import Tree, branch
 _CHEBYCF = {"order": 8, "flatness": 1.5, "left_exponent": 0.415, "right_exponent": 0.415}
 SETTINGS: tuple[dict[str, Any], ...] = (
     # An ideal low-pass: what most others are mixed with, so that its decomposition is at hand for them.
-    {"family": "filter", "kind": "low_pass", "rank": 512, "left_exponent": 0.4, "right_exponent": 0.4},
+    {"family": "filter", "kind": "low_pass", "rank": 512, "left_exponent": 0.415, "right_exponent": 0.415},
     # The linear filter of Shen et al. 2021 with free exponents.
     {"family": "filter", "kind": "linear", "left_exponent": 0.35, "right_exponent": 0.35},
     # Kim et al. 2025, ChebyCF.

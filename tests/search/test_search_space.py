@@ -74,9 +74,12 @@ def test_every_sample_is_an_architecture_and_survives_nni_s_json(values: dict[st
     assert ours.architecture(json.loads(json.dumps(drawn))) == candidate
 
 
-@pytest.mark.parametrize("preset", ["filters", "tiny"])
-def test_the_size_is_the_number_of_proposals_and_no_two_mean_the_same(preset: str) -> None:
-    ours = space({"preset": preset})
+FEW = {"left_exponent": [0.2, 0.4], "right_exponent": [0.0, 0.3], "rank": [8, 16], "order": [4]}
+
+
+@pytest.mark.parametrize("values", [{"preset": "filters", "space": FEW}, {"preset": "tiny"}], ids=["filters", "tiny"])
+def test_the_size_is_the_number_of_proposals_and_no_two_mean_the_same(values: dict[str, Any]) -> None:
+    ours = space(values)
     meant = [ours.architecture(proposal) for proposal in proposals(ours.tree)]
     assert len(meant) == ours.size == len(set(meant))
 
@@ -118,6 +121,8 @@ def test_a_network_has_only_knobs_that_something_in_it_reads(values: dict[str, A
         assert "edge_dimension" not in changed or operators & set(EDGE_READERS)
         assert "target_exponent" not in changed or operators & {"lightgcn", "gcn", "ngcf"}
         assert "propagate_every" not in changed or operators <= {"none", "lightgcn"}
+        assert "propagate_every" not in changed or not {"contrast", "dropout", "head"} & changed
+        assert network.combination != "concat" or network.contrast != "xsimgcl"
         assert "margin" not in changed or network.loss == "ccl"
         assert "negative_weight" not in changed or network.loss in ("ccl", "directau")
         assert "temperature" not in changed or network.loss.endswith("softmax")
