@@ -5,22 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from recsmith.engine.attention import sums_of_features
-from recsmith.engine.entries import Entries, Part, Whole, with_loops
+from recsmith.engine.entries import Entries, Part, Whole
+from recsmith.engine.layouts import MERGED, PARALLEL, Kind, Layouts, Once
 from recsmith.engine.normal import power
-from recsmith.engine.pattern import Pattern, pattern
-from recsmith.engine.propagate import Product, indices
+from recsmith.engine.pattern import Pattern
+from recsmith.engine.propagate import Product
 from recsmith.graph.graph import Graph
-
-Kind = Literal["merged", "parallel"] | int
-"""An entry for each pair; for each edge; for each edge of one event."""
-MERGED, PARALLEL = "merged", "parallel"
 
 
 class Adjacency:
@@ -57,10 +53,9 @@ class Adjacency:
 
     def _begin(self, source: Whole | Part, device: torch.device | str) -> None:
         self.device = torch.device(device)
-        self._source = source
+        self._source, self._layouts = source, Layouts(source, self.device)
+        self._whole, self._kept = Once(), Once()
         self._keep: torch.Tensor | None = None
-        self._whole: dict[Any, Any] = {}
-        self._kept: dict[Any, Any] = {}
 
     @property
     def n_nodes(self) -> int:
@@ -92,8 +87,14 @@ class Adjacency:
 
     def normalised(self, target: float, source: float, *, loops: bool = False) -> Product:
         """``D^-target A D^-source`` (N, N), or of ``A + 1``; rows whose weights sum to zero or less are zero."""
-        whole = self._product(target, source, loops)
-        return self._kept_product(("product", target, source, loops), whole, loops, MERGED)
+
+        def make() -> Product:
+            entries, degree = self._layouts.entries(loops, MERGED), self._source.degree + loops
+            left, right = power(degree, -target), power(degree, -source)
+            values = left[entries.rows] * entries.weight * right[entries.columns]
+            return self._layouts.pattern(loops, MERGED).product(self._layouts.numbers(values, entries))
+
+        return self._product(("product", target, source, loops), make, loops, MERGED)
 
     @property
     def edges(self) -> Pattern:
@@ -118,7 +119,12 @@ class Adjacency:
     @property
     def attributed_weights(self) -> torch.Tensor:
         """What the entries of ``attributed`` weigh in sums; shapes: -> (nnz,) float32."""
-        whole = self._entry_weights()
+
+        def make() -> torch.Tensor:
+            entries = self._layouts.entries(False, PARALLEL)
+            return self._layouts.numbers(entries.weight, entries)
+
+        whole = self._whole.of("weights", make)
         return whole if self._keep is None else whole * self._factor(False, PARALLEL)
 
     @property
@@ -129,55 +135,42 @@ class Adjacency:
             degree = torch.from_numpy(power(self._source.degree, -1.0).astype(np.float32)).to(self.device)
             return sums_of_features(self.attributed_weights, self.attributed) * degree[:, None]
 
-        return self._once(self._whole if self._keep is None else self._kept, "mean_features", make)
+        return (self._whole if self._keep is None else self._kept).of("mean_features", make)
 
     @property
     def by_event(self) -> list[Product]:
         """``D_r^-1 A_r`` (N, N) for each event: the weighted mean over its edges alone."""
-        return [self._of_event(event) for event in range(self.n_events)]
+        if self.n_events == 1:
+            return [self._of_event(PARALLEL, 0)]
+        return [self._of_event(event, event) for event in range(self.n_events)]
 
     def dropped(self, rate: float) -> Adjacency:
         """The graph without a share of its interactions, both directions at once, drawn from torch's generator."""
-        drawn = torch.rand(len(self._pairs()), device=self.device)
+        drawn = torch.rand(self._layouts.n_pairs, device=self.device)
         made = copy.copy(self)
         # One more for loops, which stay.
-        made._keep, made._kept = functional.pad((drawn >= rate) / (1 - rate), (0, 1), value=1.0), {}
+        made._keep, made._kept = functional.pad((drawn >= rate) / (1 - rate), (0, 1), value=1.0), Once()
         return made
 
-    def _of_event(self, event: int) -> Product:
-        if self.n_events > 1 and self._source.parallel.features is None:
-            raise ValueError("Entries without features cannot be told apart by event: Entries.features is None.")
+    def _of_event(self, kind: Kind, event: int) -> Product:
         def make() -> Product:
-            entries, degree = self._entries(False, event), self._source.event_degree[:, event]
+            entries, degree = self._layouts.entries(False, kind), self._source.event_degree[:, event]
             values = entries.weight * power(degree, -1.0)[entries.rows]
-            return self._pattern(False, event).product(self._scaled(values, entries))
+            return self._layouts.pattern(False, kind).product(self._layouts.numbers(values, entries))
 
-        whole = self._once(self._whole, ("event", event), make)
-        return self._kept_product(("event", event), whole, False, event)
+        return self._product(("event", event), make, False, kind)
 
-    def _product(self, target: float, source: float, loops: bool) -> Product:
-        def make() -> Product:
-            entries, degree = self._entries(loops, MERGED), self._source.degree + loops
-            left, right = power(degree, -target), power(degree, -source)
-            values = left[entries.rows] * entries.weight * right[entries.columns]
-            return self._pattern(loops, MERGED).product(self._scaled(values, entries))
-
-        return self._once(self._whole, ("product", target, source, loops), make)
-
-    def _entry_weights(self) -> torch.Tensor:
-        def make() -> torch.Tensor:
-            entries = self._entries(False, PARALLEL)
-            return self._scaled(entries.weight, entries)
-
-        return self._once(self._whole, "weights", make)
-
-    def _scaled(self, values: np.ndarray, entries: Entries) -> torch.Tensor:
-        values = values if entries.scale is None else values * entries.scale
-        return torch.from_numpy(values.astype(np.float32)).to(self.device)
+    def _product(self, name: tuple, make: Callable[[], Product], loops: bool, kind: Kind) -> Product:
+        """The product, made once, with what is kept."""
+        whole = self._whole.of(name, make)
+        if self._keep is None:
+            return whole
+        order = self._layouts.pattern(loops, kind).order
+        return self._kept.of(name, lambda: whole.scaled(self._factor(loops, kind), order))
 
     def _seen(self, loops: bool, kind: Kind) -> Pattern:
         """The pattern, with what is dropped at scale 0."""
-        whole = self._pattern(loops, kind)
+        whole = self._layouts.pattern(loops, kind)
         if self._keep is None:
             return whole
 
@@ -185,52 +178,10 @@ class Adjacency:
             kept = self._factor(loops, kind)
             return replace(whole, scale=kept if whole.scale is None else whole.scale * kept)
 
-        return self._once(self._kept, ("pattern", loops, kind), make)
-
-    def _kept_product(self, name: tuple, whole: Product, loops: bool, kind: Kind) -> Product:
-        """The product with what is kept."""
-        if self._keep is None:
-            return whole
-
-        def make() -> Product:
-            return whole.scaled(self._factor(loops, kind), self._pattern(loops, kind).order)
-
-        return self._once(self._kept, name, make)
+        return self._kept.of(("pattern", loops, kind), make)
 
     def _factor(self, loops: bool, kind: Kind) -> torch.Tensor:
         """What each entry counts for after edges were dropped; shapes: -> (nnz,) float32."""
-        keep = self._keep
+        keep, pair = self._keep, self._layouts.pair(loops, kind)
         assert keep is not None
-        return self._once(self._kept, ("factor", loops, kind), lambda: keep.index_select(0, self._pair(loops, kind)))
-
-    def _pattern(self, loops: bool, kind: Kind) -> Pattern:
-        def make() -> Pattern:
-            entries = self._entries(loops, kind)
-            return pattern(entries if kind == PARALLEL else replace(entries, features=None), self.n_nodes, self.device)
-
-        return self._once(self._whole, ("pattern", loops, kind), make)
-
-    def _pair(self, loops: bool, kind: Kind) -> torch.Tensor:
-        """The interaction that each entry belongs to, counted from 0, loops last; shapes: -> (nnz,)."""
-
-        def make() -> torch.Tensor:
-            found = np.searchsorted(self._pairs(), self._entries(loops, kind).pair)
-            return indices(found, len(found)).to(self.device)
-
-        return self._once(self._whole, ("pair", loops, kind), make)
-
-    def _pairs(self) -> np.ndarray:
-        """The numbers of all interactions, ascending."""
-        return self._once(self._whole, "pairs", lambda: np.unique(self._source.merged.pair))
-
-    def _entries(self, loops: bool, kind: Kind) -> Entries:
-        entries = self._source.merged if kind == MERGED else self._source.parallel
-        if isinstance(kind, int):
-            entries = entries.take(np.flatnonzero(entries.event == kind))
-        return with_loops(entries, self.n_nodes) if loops else entries
-
-    @staticmethod
-    def _once(made: dict[Any, Any], name: Any, make: Callable[[], Any]) -> Any:
-        if name not in made:
-            made[name] = make()
-        return made[name]
+        return self._kept.of(("factor", loops, kind), lambda: keep.index_select(0, pair))

@@ -33,19 +33,17 @@ class Entries:
     features: np.ndarray | None = None
     scale: np.ndarray | None = None
 
-    @property
-    def event(self) -> np.ndarray:
-        """Which event each entry is of, -1 for loops; 0 where there are no features; shapes: -> (M,) int64."""
-        if self.features is None:
-            return np.zeros(len(self.rows), np.int64)
-        kinds = self.features[:, :-3]
-        return np.where(kinds.any(1), kinds.argmax(1), -1)
-
     def take(self, order: np.ndarray) -> Entries:
         """The entries in another order."""
         optional = {name: value[order] for name in ("features", "scale") if (value := getattr(self, name)) is not None}
         arrays = {name: getattr(self, name)[order] for name in ("rows", "columns", "weight", "pair")}
         return replace(self, **arrays, **optional)
+
+    def of_event(self, event: int) -> Entries:
+        """Those of one event; ValueError where features do not tell."""
+        if self.features is None:
+            raise ValueError("Entries without features cannot be told apart by event: Entries.features is None.")
+        return self.take(np.flatnonzero(self.features[:, event]))
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def indices(array: np.ndarray, nnz: int) -> torch.Tensor:
     """Indices of a matrix of ``nnz`` entries as int32; as int64 where there are more, which is said once."""
     if nnz <= INT32_ENTRIES:
         return torch.from_numpy(array.astype(np.int32))
-    _say_once(f"The graph has more than {INT32_ENTRIES:,} entries: its indices are int64, which takes twice the memory.")
+    _say_once(f"The graph has more than {INT32_ENTRIES:,} entries: its indices are int64 and take twice the memory.")
     return torch.from_numpy(array.astype(np.int64))
 
 

@@ -109,7 +109,7 @@ def test_indices_beyond_int32_are_int64_said_once_and_give_the_same(
     for short, long in zip(*outs, strict=True):
         torch.testing.assert_close(short, long)
     said = capsys.readouterr().err.splitlines()
-    assert said == ["The graph has more than 2 entries: its indices are int64, which takes twice the memory."]
+    assert said == ["The graph has more than 2 entries: its indices are int64 and take twice the memory."]
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
