@@ -9,6 +9,8 @@ from recsmith.model.names import EDGE_READERS, HEADED
 TABLES = {"gcn": 2, "sage": 4, "gat": 3, "gin": 5, "ngcf": 5, "transformer": 8, "rgcn": 2, "dense": 1, "conv1d": 1}
 """Tables of all nodes that an operator keeps for the backward pass or needs in it, beside its input and output."""
 TABLES |= {"pooling": 4}
+CONTRAST = {"none": 0, "simgcl": 8, "xsimgcl": 3}
+"""Tables a layer of the passes with noise."""
 LOOPED = ("gcn", "gat", "pooling")
 """Operators whose form of the graph has loops."""
 UNHEARING = ("none", "dense", "conv1d")
@@ -24,6 +26,7 @@ def tables(architecture: Gnn, n_events: int) -> int:
     layers = len(architecture.operators)
     own = sum(TABLES.get(name, 0) * (n_events if name == "rgcn" else 1) for name in architecture.operators)
     each = (architecture.dropout > 0) + (architecture.activation != "identity") + architecture.residual
+    each += CONTRAST[architecture.contrast]
     combined = {"learned": 2, "attention": 5, "gru": 14}.get(architecture.combination, 0)
     return own + each * layers + combined * (layers + 1)
 
