@@ -35,7 +35,7 @@ def out(name: str, edge_dimension: int = 3, **known: Any) -> torch.Tensor:
 @every_reader
 @pytest.mark.parametrize("attribute", sorted(MOVED))
 def test_permuting_an_attribute_among_the_edges_changes_the_output(name: str, attribute: str) -> None:
-    changed = out(name, **{attribute: MOVED[attribute]})
+    changed = out(name, 3, **{attribute: MOVED[attribute]})
     assert (changed - out(name)).abs().max() > 1e-3
 
 

@@ -50,13 +50,15 @@ def test_lightgcn_weighs_neighbours_by_the_roots_of_both_degrees() -> None:
 
 
 def test_gcn_is_kipf_and_wellings() -> None:
-    layer, reference = operator("gcn", 2), GCNConv(2, 2)
+    layer: Any = operator("gcn", 2)
+    reference: Any = GCNConv(2, 2)
     reference.lin.weight, reference.bias = layer.linear.weight, layer.linear.bias
     torch.testing.assert_close(layer(nodes(), adjacency()), reference(nodes(), edge_index()))
 
 
 def test_sage_adds_the_mean_of_the_neighbours() -> None:
-    layer, reference = operator("sage", 2), SAGEConv(2, 2)
+    layer: Any = operator("sage", 2)
+    reference: Any = SAGEConv(2, 2)
     reference.lin_r.weight, reference.lin_l.bias = layer.own.weight, layer.own.bias
     reference.lin_l.weight = layer.neighbours.weight
     torch.testing.assert_close(layer(nodes(), adjacency()), reference(nodes(), edge_index()))
