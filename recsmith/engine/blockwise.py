@@ -18,6 +18,7 @@ from recsmith.model.names import LINEAR_OPERATORS
 ENTRIES = 2**22
 """Entries of a block of rows; one node's row may be longer."""
 COMBINATIONS = ("mean", "last", "concat")
+"""Those that are linear and have no weights."""
 
 
 def propagate(architecture: Gnn, graph: Graph, embeddings: np.ndarray, folder: Path | str) -> np.ndarray:
@@ -88,9 +89,17 @@ def _table(path: Path, n: int, width: int) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n, width))
 
 
+def is_linear(architecture: Gnn) -> bool:
+    """Whether :func:`propagate` can do it."""
+    return (
+        set(architecture.operators) <= set(LINEAR_OPERATORS)
+        and architecture.combination in COMBINATIONS
+        and architecture.activation == "identity"
+    )
+
+
 def _check_linear(architecture: Gnn) -> None:
-    strange = set(architecture.operators) - set(LINEAR_OPERATORS)
-    if strange or architecture.combination not in COMBINATIONS or architecture.activation != "identity":
+    if not is_linear(architecture):
         raise UserError(
             f"{describe(architecture)} cannot be propagated in blocks. What can: operators "
             f"{' or '.join(LINEAR_OPERATORS)}, combination {', '.join(COMBINATIONS)}, activation identity."

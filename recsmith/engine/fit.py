@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recsmith.engine.blockwise import is_linear
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.gnn import needed_bytes
@@ -68,10 +69,22 @@ def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:
 
 def _fits(architecture: Gnn, graph: Graph, settings: FitSettings) -> None:
     batch_size = -(-settings.batch_size // settings.accumulate)
-    needed = needed_bytes(architecture, graph.n_users + graph.n_items, graph.n_edges, batch_size, len(graph.events))
+    edges = _edges_seen(architecture, graph, settings, batch_size)
+    needed = needed_bytes(architecture, graph.n_users + graph.n_items, edges, batch_size, len(graph.events))
     if needed > settings.memory_mb * 2**20:
         raise SizedOut(
             f"Training {describe(architecture)} on {graph.n_users:,} users and {graph.n_items:,} items needs about "
             f"{needed / 2**20:,.0f} MB, more than params.yaml: run.memory_mb = {settings.memory_mb}. Raise it, or take "
             "a smaller dimension or batch_size, or cut batches into more parts (train.accumulate)."
         )
+
+
+def _edges_seen(architecture: Gnn, graph: Graph, settings: FitSettings, batch_size: int) -> int:
+    """Edges that are in memory at once: all, or those of a drawn neighbourhood where vectors are made in blocks."""
+    if not settings.fan_out or not is_linear(architecture):
+        return graph.n_edges
+    nodes, entries = (2 + architecture.negatives) * batch_size, 0
+    for fan_out in settings.fan_out:
+        entries += nodes * fan_out
+        nodes += nodes * fan_out
+    return min(graph.n_edges, -(-entries // 2))

@@ -49,7 +49,7 @@ def among(items: torch.Tensor) -> Propose:
 
 def chances(graph: Graph, power: float) -> np.ndarray:
     """The chance of each item to be proposed; shapes: -> (I,) float64, sums to 1."""
-    counts = np.asarray(graph.binary.sum(0), np.float64).ravel() ** power
+    counts = graph.degrees[1].astype(np.float64) ** power
     return counts / counts.sum()
 
 

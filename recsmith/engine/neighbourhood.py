@@ -72,7 +72,7 @@ class Neighbourhood:
 
     def restore(self, state: torch.Tensor) -> None:
         """Go on where :meth:`state` was asked."""
-        self.generator.set_state(state)
+        self.generator.set_state(state.cpu())
 
     def view(self, batch: Batch) -> View:
         """The neighbourhood of a batch, one adjacency a layer, all over the same nodes."""

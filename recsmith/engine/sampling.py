@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recsmith.engine.mapped import MappedEnds, MappedPairs
 from recsmith.engine.negatives import Propose, among, exponent, proposal
 from recsmith.engine.pairs import Pairs
 from recsmith.graph.graph import Graph
@@ -37,7 +38,7 @@ class Batch:
     negatives: torch.Tensor
     own: torch.Tensor
     size: int
-    known: Pairs | None = None
+    known: Pairs | MappedPairs | None = None
     """All pairs of the graph, where there are candidates to choose from."""
 
     def rows(self, n_users: int) -> torch.Tensor:
@@ -65,21 +66,40 @@ class Batch:
         return Batch(self.users, self.items, negatives, own, self.size, self.known)
 
 
+def _held(graph: Graph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
+    pairs = graph.binary.tocoo()
+    users, items = (torch.from_numpy(side.astype(np.int64)).to(device) for side in (pairs.row, pairs.col))
+    return users, items, Pairs(users, items, graph.n_items)
+
+
+def _mapped(graph: Graph, device: torch.device) -> tuple[MappedEnds, MappedEnds, MappedPairs]:
+    users, items = (MappedEnds(graph, device, users=users) for users in (True, False))
+    return users, items, MappedPairs(graph)
+
+
 class Sampler:
     """Shuffled passes over the pairs of a graph (parallel edges count once) with their negatives.
+
+    ``mapped`` leaves the pairs in the graph's own arrays, which may lie on disk; the batches are the same.
 
     A pass is decided by the seed and by how many were drawn before it, by nothing else; every process of a distributed
     run draws the same and takes its ``Batch.share``.
     """
 
-    def __init__(self, graph: Graph, architecture: Gnn, batch_size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        architecture: Gnn,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        mapped: bool = False,
+    ) -> None:
         self.batch_size = batch_size
         self.n_negatives = architecture.negatives if loss(architecture.loss).reads == "negatives" else 0
         self.pool = architecture.hard_pool if architecture.sampling == "hard" else 1
-        pairs = graph.binary.tocoo()
-        self.users = torch.from_numpy(pairs.row.astype(np.int64)).to(device)
-        self.items = torch.from_numpy(pairs.col.astype(np.int64)).to(device)
-        self.pairs = Pairs(self.users, self.items, graph.n_items)
+        self.users, self.items, self.pairs = _mapped(graph, device) if mapped else _held(graph, device)
         # None: of the items of the batch.
         self.propose = None if architecture.sampling == "in_batch" else proposal(graph, exponent(architecture), device)
         self.generator = torch.Generator(device).manual_seed(seed)

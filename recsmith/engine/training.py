@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.blockwise import is_linear, propagate
 from recsmith.engine.checkpoint import Checkpoints, key_of
 from recsmith.engine.evaluate import evaluate
 from recsmith.engine.gnn import network
@@ -61,7 +64,9 @@ class Training:
         spectra = None if settings.spectra is None else Path(settings.spectra)
         self.network = network(architecture, graph, spectra, device)
         self.objective = Objective(architecture, self.network, graph).to(device)
-        self.sampler = Sampler(graph, architecture, settings.batch_size, settings.seed, device)
+        sampled = bool(settings.fan_out)
+        self.sampler = Sampler(graph, architecture, settings.batch_size, settings.seed, device, mapped=sampled)
+        self.blockwise = sampled and is_linear(architecture)
         self.epoch_steps = -(-len(self.sampler.users) // settings.batch_size)
         self.optimiser = Optimiser(architecture, self.objective, allowed_epochs(settings) * self.epoch_steps)
         self.stepping = Stepping(self.objective, graph, self.adjacency, settings, team, say)
@@ -144,10 +149,16 @@ class Training:
         """The vectors as they are now, on the CPU."""
         self.network.eval()
         with torch.no_grad():
-            nodes = self.network(self.adjacency).cpu()
+            nodes = self._in_blocks() if self.blockwise else self.network(self.adjacency).cpu()
         if not torch.isfinite(nodes).all():
             raise self._diverged(self.optimiser.steps, math.nan)
         return vectors(nodes[: self.graph.n_users].clone(), nodes[self.graph.n_users :].clone(), self.graph)
+
+    def _in_blocks(self) -> torch.Tensor:
+        """The vectors of all nodes without the whole graph in memory; shapes: -> (N, W)."""
+        embeddings = self.network.embeddings.detach().float().cpu().numpy()
+        with tempfile.TemporaryDirectory(prefix="recsmith-vectors-") as folder:
+            return torch.from_numpy(np.array(propagate(self.architecture, self.graph, embeddings, folder)))
 
     def _diverged(self, step: int, value: float) -> UserError:
         rate_then = rate(self.architecture, max(step - 1, 0), self.optimiser.total)
