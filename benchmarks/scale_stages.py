@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -131,38 +132,26 @@ def sampled(folder: Path, size: int, run: Run) -> Found:
 
     from recsmith.engine.gnn import Network
     from recsmith.engine.neighbourhood import Neighbourhood
+    from recsmith.engine.objective import Objective
+    from recsmith.engine.sampling import Sampler
     from recsmith.model.architecture import Gnn
 
-    fit_graph, _ = _opened(folder, 1)
-    pairs, rng = min(BATCH, fit_graph.n_edges), np.random.default_rng(run.seed)
+    (fit_graph, _), cpu = _opened(folder, 1), torch.device("cpu")
+    architecture = Gnn(operators=("lightgcn",) * LAYERS, dimension=DIMENSION)
     torch.manual_seed(run.seed)
     with measuring() as found:
-        neighbourhood, nodes = Neighbourhood(fit_graph, FAN_OUT, run.seed, features=False), []
-        network = Network(Gnn(operators=("lightgcn",) * LAYERS, dimension=DIMENSION), neighbourhood.directed.n_nodes)
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-        for _ in range(STEPS):
-            view = neighbourhood.view(_drawn(fit_graph, pairs, rng))
-            users, items, negatives = view.gather(network(view.adjacency, view.nodes)).view(3, pairs, -1)
+        sampler = Sampler(fit_graph, architecture, BATCH, run.seed, cpu, mapped=True)
+        neighbourhood = Neighbourhood(fit_graph, FAN_OUT, run.seed, features=False)
+        objective = Objective(architecture, Network(architecture, neighbourhood.directed.n_nodes), fit_graph)
+        optimizer, nodes = torch.optim.Adam(objective.parameters(), fused=True), []
+        for batch in islice(sampler.epoch(), STEPS):
+            view = neighbourhood.view(batch)
             optimizer.zero_grad()
-            torch.nn.functional.softplus((users * (negatives - items)).sum(1)).mean().backward()
+            objective(view, batch).backward()
             optimizer.step()
             nodes.append(len(view.gather.counts))
-    epoch_seconds = round(found["seconds"] / STEPS * fit_graph.n_edges / pairs, 1)
-    return {**found, "steps": STEPS, "epoch_seconds": epoch_seconds, "nodes_in_view": int(np.mean(nodes))}
-
-
-def _drawn(graph: Any, pairs: int, rng: Any) -> Any:
-    """A batch of edges drawn uniformly, with a uniform negative each."""
-    import numpy as np
-    import torch
-
-    from recsmith.engine.sampling import Batch
-
-    edges = rng.integers(0, graph.n_edges, pairs)
-    users = torch.from_numpy(np.searchsorted(graph.indptr, edges, side="right") - 1)
-    items = torch.from_numpy(graph.indices[edges].astype(np.int64))
-    negatives = torch.from_numpy(rng.integers(0, graph.n_items, (pairs, 1)))
-    return Batch(users, items, negatives, torch.zeros(pairs, 1, 1, dtype=torch.bool), pairs)
+    epoch_seconds = round(found["seconds"] / len(nodes) * len(sampler.users) / BATCH, 1)
+    return {**found, "steps": len(nodes), "epoch_seconds": epoch_seconds, "nodes_in_view": int(np.mean(nodes))}
 
 
 def ranking(folder: Path, size: int, run: Run) -> Found:
