@@ -23,6 +23,8 @@ from recsmith.engine.fit import FitSettings, fit
 from recsmith.engine.gnn import needed_bytes
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Gnn
+from recsmith.model.names import EDGE_READERS, HEADED, OPERATORS
+from recsmith.operators import operator
 
 SIZES = {"small": (600, 10_000, 80_000), "gowalla-like": (30_000, 41_000, 810_000)}
 TRAINED = {
@@ -83,6 +85,18 @@ def products(graph: Graph) -> None:
     timed("gather and index_add", messages, 2)
 
 
+def operators(graph: Graph) -> None:
+    """One forward and backward pass of every operator, with heads and attributes of edges where it has them."""
+    adjacency, given = Adjacency(graph), torch.randn(graph.n_users + graph.n_items, 64, requires_grad=True)
+    weight = torch.randn_like(given)
+    cases: list[tuple[str, dict[str, int]]] = [(name, {}) for name in OPERATORS]
+    cases += [(name, {"heads": 4}) for name in HEADED] + [(name, {"edge_dimension": 8}) for name in EDGE_READERS]
+    for name, knobs in cases:
+        layer = operator(name, 64, n_events=len(graph.events), **knobs)
+        label = " ".join([name, *(f"{knob} {value}" for knob, value in knobs.items())])
+        timed(label, lambda layer=layer: (layer(given, adjacency) * weight).sum().backward(), 3)
+
+
 def training(graph: Graph, batch_sizes: tuple[int, ...], threads: int) -> None:
     """Seconds an epoch, by the difference of one and two epochs, so that preparation does not count."""
     fit(TRAINED["gat"], drawn(30, 30, 60), FitSettings(device="cpu", threads=threads, epochs=1))
@@ -121,6 +135,7 @@ def main() -> None:
         print(f"{name}: {sizes}, {given.threads} threads", flush=True)
         training(graph, (4096, 16384), given.threads)
         products(graph)
+        operators(graph)
 
 
 if __name__ == "__main__":
