@@ -6,6 +6,11 @@ start, and ``P_0 E`` follows every step. The gradient of a step is ``P_0^T G`` w
 ``P_1^T`` of the mean ``G`` of the window before (nothing in the first window of a fit), so that a window costs one
 propagation forwards and one backwards. Applying the sum of the window's own ``G`` in its last step instead was worse on
 MovieLens 100k: one large gradient among small ones does not suit Adam.
+
+Best valid NDCG@20 and CPU seconds of 60 epochs there (LightGCN, 3 layers, D = 64, batch 4096, 22 steps an epoch,
+learning rate 0.01, one thread): n = 1 .1597, 14.7 s; n = 4 .1592, 12.3 s; n = 16 .1580, 9.6 s; 0 .1326, 8.6 s. With
+combination last, where nothing but the neighbourhood counts, n = 4 loses more (.1123 of .1223). So a small n pays where
+propagation dominates a step (large graphs, small batches, many layers), with mean or concat.
 """
 
 from __future__ import annotations
@@ -63,7 +68,9 @@ class Window:
         value = self.parts.of_vectors(leaf, batch)
         own.backward(leaf.grad)
         if self.late is not None:
-            network.embeddings.grad += self.late
+            grown = network.embeddings.grad
+            assert grown is not None
+            grown += self.late
         self.collected += leaf.grad
         self.taken += 1
         if last or self.taken == self.every:

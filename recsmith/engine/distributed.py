@@ -46,10 +46,7 @@ class Processes(Team):
     def module(self, objective: Objective) -> nn.Module:
         """``objective`` with gradients averaged over the team."""
         devices = [self.device] if self.device.type == "cuda" else None
-        # Not every network uses all its weights: the last layer of a combination may have none that count.
-        return DistributedDataParallel(
-            objective, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True
-        )
+        return DistributedDataParallel(objective, device_ids=devices, forward_sync_buffers=False)
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """The sum of ``value`` over the team; shapes: () -> ()."""

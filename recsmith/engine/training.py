@@ -80,18 +80,22 @@ class Training:
         """Train until the epochs are done or patience is spent; gives the best epoch, or the last of a fixed number."""
         self._resume()
         fixed = self.settings.epochs
-        epochs = last_epoch(self.settings) if fixed is None else fixed
-        while len(self.history) < epochs and self.best.since < self.settings.patience:
+        while self._goes_on():
             started = time.perf_counter()
             row = self._epoch()
             if fixed is None and is_evaluated(row["epoch"], self.settings):
                 self._judge(row)
-            self._keep(last=row["epoch"] == epochs or self.best.since >= self.settings.patience)
+            self._keep()
             seconds = time.perf_counter() - started
             on_epoch({**row, "seconds": seconds, "memory_mb": memory_mb(self.device)})
         if fixed is not None:
             return Fitted(self.vectors(), self.architecture, fixed, self.history)
         return Fitted(self.best.model, self.architecture, self.best.epoch, self.history)
+
+    def _goes_on(self) -> bool:
+        fixed = self.settings.epochs
+        epochs = last_epoch(self.settings) if fixed is None else fixed
+        return len(self.history) < epochs and self.best.since < self.settings.patience
 
     def _epoch(self) -> dict[str, Any]:
         """Every pair once; the row is in the history when this returns."""
@@ -168,10 +172,10 @@ class Training:
             "search.space.learning_rate."
         )
 
-    def _keep(self, *, last: bool) -> None:
+    def _keep(self) -> None:
         """Write the whole state; the first process does so for all."""
         if self.team.rank == 0:
-            self.checkpoints.write(len(self.history), self.state(), last=last)
+            self.checkpoints.write(len(self.history), self.state(), last=not self._goes_on())
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the training depends on."""
@@ -201,5 +205,6 @@ class Training:
         self.sampler.restore(state["sampler"])
         self.stepping.restore(state["stepping"])
         self.history = state["history"]
-        self.best = Best(**state["best"], model=vectors(*state["best_vectors"], self.graph))
-        self.say(f"resumed at epoch {len(self.history) + 1}")
+        users, items = state["best_vectors"]
+        self.best = Best(**state["best"], model=vectors(users, items, self.graph))
+        self.say(f"resumed at epoch {len(self.history) + 1}" if self._goes_on() else "trained already")

@@ -13,11 +13,17 @@ import pytest
 import torch
 from fitting import SETTINGS, SMALL, small_graph, small_valid, tables
 
+from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.distributed import parser, read_architecture, read_settings, run
 from recsmith.engine.fit import fit
+from recsmith.engine.gnn import network
+from recsmith.engine.objective import Objective
+from recsmith.engine.sampling import Sampler
 from recsmith.engine.stepping import check_steps
 from recsmith.engine.store import load_model
+from recsmith.engine.views import FullGraph
 from recsmith.errors import UserError
+from recsmith.model.names import OPERATORS
 
 ROOT = Path(__file__).parents[2]
 GIVEN = ("batch_size=63", "max_epochs=3", "patience=9", "evaluate_every=1", "seed=5", "threads=1", "device=cpu")
@@ -78,13 +84,22 @@ def test_a_process_that_dies_ends_the_run(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-def test_what_cannot_be_shared_is_refused() -> None:
-    from recsmith.engine.gnn import Network
-    from recsmith.engine.objective import Objective
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_weight_gets_a_gradient_in_every_step_for_the_team_waits_for_it(name: str) -> None:
+    architecture = SMALL.model_copy(update={"operators": (name, name), "combination": "gru", "edge_dimension": 2})
+    graph = small_graph()
+    objective = Objective(architecture, network(architecture, graph), graph)
+    batch = next(Sampler(graph, architecture, 64, 1, torch.device("cpu")).epoch())
+    for part in (batch, batch.share(1, 100)):
+        objective.zero_grad()
+        objective(FullGraph(Adjacency(graph)).view(part), part).backward()
+        assert [name for name, weights in objective.named_parameters() if weights.grad is None] == []
 
+
+def test_what_cannot_be_shared_is_refused() -> None:
     def checked(change: dict[str, object], **settings: object) -> None:
         architecture = SMALL.model_copy(update=change)
-        objective = Objective(architecture, Network(architecture, 70), small_graph())
+        objective = Objective(architecture, network(architecture, small_graph()), small_graph())
         check_steps(objective, replace(SETTINGS, **settings), 2)
 
     with pytest.raises(UserError, match=r"training in 2 processes needs a loss.*loss = 'directau'"):
