@@ -82,7 +82,9 @@ class Gnn(Section):
     clip: float = Field(default=0.0, ge=0)
     """Largest norm of the gradient; 0: any."""
     propagate_every: int = Field(default=1, ge=0)
-    """Steps that share one propagation, where all operators are none or lightgcn; 0: propagate once, after training."""
+    """Steps that share one propagation, where the vectors are linear in the id embeddings (operators none and lightgcn,
+    combination last, mean or concat, no contrast, no dropout, head dot; recsmith/engine/decoupled.py); 0: propagate once,
+    after training."""
     head: Literal["dot", "cosine"] = "dot"
 
     @model_validator(mode="after")
