@@ -61,8 +61,8 @@ def interpreter(peer: Peer, say: Say) -> Path:
     digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
         say(f"{peer.tool}: making its environment in {folder.relative_to(ROOT)} (once, some minutes)")
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)], {}, say, GRACE_SECONDS)
-        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(wanted)], {}, say, GRACE_SECONDS)
+        _run([sys.executable, "-m", "venv", "--clear", str(folder)], ROOT, {}, say, GRACE_SECONDS)
+        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(wanted)], ROOT, {}, say, GRACE_SECONDS)
         stamp.write_text(digest, encoding="utf-8")
     return python
 
@@ -79,19 +79,22 @@ def measure(peer: Peer, folder: Path, task: dict[str, Any], say: Say) -> tuple[d
     if peer.requirements is None:
         extra["PYTHONPATH"] = str(ROOT)
     limit = task["seconds"] + GRACE_SECONDS
-    _run([str(python), str(HERE / peer.script), str(folder)], extra, lambda line: say(f"{peer.tool}: {line}"), limit)
+    command = [str(python), str(HERE / peer.script), str(folder)]
+    _run(command, folder, extra, lambda line: say(f"{peer.tool}: {line}"), limit)
     try:
         return json.loads((folder / "result.json").read_text(encoding="utf-8")), np.load(folder / "lists.npy")
     except (OSError, ValueError) as error:
         raise PeerFailed(f"left no result: {error}") from error
 
 
-def _run(command: list[str], extra: dict[str, str], say: Say, limit: float) -> None:
-    """Run ``command`` with what it prints passed on line by line; PeerFailed with its last words where it fails."""
+def _run(command: list[str], folder: Path, extra: dict[str, str], say: Say, limit: float) -> None:
+    """Run ``command`` in ``folder``, what it prints passed on line by line; PeerFailed with its last words."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONUNBUFFERED": "1"} | extra
     last: deque[str] = deque(maxlen=3)
     out, joined = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, env=env, cwd=ROOT, stdout=out, stderr=joined, text=True, errors="replace") as child:
+    with subprocess.Popen(
+        command, env=env, cwd=folder, stdout=out, stderr=joined, text=True, errors="replace"
+    ) as child:
         ended = threading.Timer(limit, child.kill)
         ended.start()
         try:
