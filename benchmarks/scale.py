@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 import psutil
 
 from benchmarks import common
+from benchmarks.growth import Row, exponents, line, shown
 from benchmarks.scale_stages import STAGES
 from recsmith.config.base import Run
 from recsmith.errors import UserError
@@ -37,12 +37,7 @@ NEEDS = {
     "graph": "split",
     **dict.fromkeys(("filter", "epoch", "sampled steps", "ranking"), "graph"),
 }
-LINE = ("ingest", "validate", "split", "graph")
 SAMPLE_SECONDS = 0.05
-FITTED = 3
-"""Below, what a process costs whatever it works on hides how the work grows."""
-
-Row = dict[str, Any]
 
 
 def measure(stage: str, folder: Path, size: int, run: Run, limits: tuple[float, float]) -> Row:
@@ -114,60 +109,6 @@ def _told(row: Row) -> str:
     if "sized_out" in row:
         return f"{start} sized out: {row['sized_out']}"
     return f"{start} {row['seconds']:>9.2f} s {row['peak_mb']:>9,.0f} MB"
-
-
-def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float | None:
-    """The slope of log cost over log size by least squares; None of fewer than two sizes."""
-    points = [(math.log(size), math.log(cost)) for size, cost in zip(sizes, costs, strict=True) if cost > 0]
-    if len(points) < 2:
-        return None
-    middle_x, middle_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    spread = sum((x - middle_x) ** 2 for x, _ in points)
-    return round(sum((x - middle_x) * (y - middle_y) for x, y in points) / spread, 3)
-
-
-def exponents(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
-    """Of seconds and added memory of each stage, over the largest sizes that were measured, ``FITTED`` of them."""
-    found = {}
-    for stage in STAGES:
-        measured = [row for row in rows if row["stage"] == stage and "sized_out" not in row][-FITTED:]
-        sizes = [row["size"] for row in measured]
-        costs = {
-            "seconds": [row["seconds"] for row in measured],
-            "memory": [row["peak_mb"] - row["base_mb"] for row in measured],
-        }
-        found[stage] = {name: exponent(sizes, values) for name, values in costs.items()}
-    return found
-
-
-def line(rows: Sequence[Row]) -> list[Row]:
-    """Ingest to graph of each size: seconds together, the highest peak; what was sized out is left out."""
-    found = []
-    for size in sorted({row["size"] for row in rows}):
-        parts = [row for row in rows if row["size"] == size and row["stage"] in LINE and "sized_out" not in row]
-        if len(parts) == len(LINE):
-            seconds, peak = round(sum(row["seconds"] for row in parts), 2), max(row["peak_mb"] for row in parts)
-            found.append({"size": size, "seconds": seconds, "peak_mb": peak})
-    return found
-
-
-def shown(rows: Sequence[Row]) -> str:
-    """A line a stage: seconds and megabytes of each size, and both exponents."""
-    sizes = sorted({row["size"] for row in rows})
-    at = {(row["stage"], row["size"]): row for row in rows}
-    slopes = exponents(rows)
-    header = [
-        "stage",
-        *(f"{size:.0e} s" for size in sizes),
-        *(f"{size:.0e} MB" for size in sizes),
-        "time ~",
-        "memory ~",
-    ]
-    lines = []
-    for stage in STAGES:
-        cells = [[at.get((stage, size), {}).get(cost) for size in sizes] for cost in ("seconds", "peak_mb")]
-        lines.append([stage, *cells[0], *cells[1], *slopes[stage].values()])
-    return common.table(header, lines)
 
 
 def sizes_of(text: str) -> list[int]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import generated, scale, scale_stages
+from benchmarks import generated, growth, scale, scale_engine
 from benchmarks.scale_stages import STAGES
 from recsmith.config.base import Run
 from recsmith.errors import UserError
@@ -31,7 +31,7 @@ def test_the_short_form_writes_a_row_for_each_stage_and_what_it_ran_on(
 
 
 def test_every_stage_works_on_what_the_stages_before_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale_stages, "STEPS", 2)
+    monkeypatch.setattr(scale_engine, "STEPS", 2)
     found = {name: stage(tmp_path, 3000, Run(threads=1)) for name, stage in STAGES.items()}
     assert all(values["seconds"] > 0 for values in found.values())
     assert found["graph"]["users"] == found["ingest"]["users"] <= 3000 // generated.PER_USER
@@ -41,9 +41,9 @@ def test_every_stage_works_on_what_the_stages_before_it_wrote(tmp_path: Path, mo
 
 
 def test_ingest_to_graph_takes_the_sum_of_seconds_and_the_highest_peak() -> None:
-    rows = [{"stage": stage, "size": 10, "seconds": 1.5, "peak_mb": n} for n, stage in enumerate(scale.LINE)]
-    assert scale.line(rows) == [{"size": 10, "seconds": 6.0, "peak_mb": 3}]
-    assert scale.line([*rows[:3], {"stage": "graph", "size": 10, "sized_out": "more than 16 GB"}]) == []
+    rows = [{"stage": stage, "size": 10, "seconds": 1.5, "peak_mb": n} for n, stage in enumerate(growth.LINE)]
+    assert growth.line(rows) == [{"size": 10, "seconds": 6.0, "peak_mb": 3}]
+    assert growth.line([*rows[:3], {"stage": "graph", "size": 10, "sized_out": "more than 16 GB"}]) == []
 
 
 def test_what_does_not_fit_and_what_needs_it_are_sized_out_with_the_reason(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_a_stage_that_fails_says_why(tmp_path: Path) -> None:
 
 def test_the_exponent_is_the_slope_of_the_logarithms() -> None:
     sizes = [1e3, 1e4, 1e5]
-    assert scale.exponent(sizes, [2 * size**1.5 for size in sizes]) == pytest.approx(1.5)
-    assert scale.exponent([1e3], [1.0]) is None
+    assert growth.exponent(sizes, [2 * size**1.5 for size in sizes]) == pytest.approx(1.5)
+    assert growth.exponent([1e3], [1.0]) is None
 
 
 @pytest.mark.parametrize("text", ["many", "1e3,", "10"])
