@@ -77,6 +77,8 @@ class Network(nn.Module):
     def _seen(self, adjacency: Adjacencies) -> list[Adjacency]:
         """What each layer sees; one draw of dropped edges serves all layers that see the same."""
         every = [adjacency] * len(self.operators) if isinstance(adjacency, Adjacency) else list(adjacency)
+        if len(every) != len(self.operators):
+            raise ValueError(f"{len(every)} adjacencies for {len(self.operators)} layers: one is due for each.")
         rate = self.architecture.edge_dropout
         if not (self.training and rate):
             return every

@@ -60,6 +60,8 @@ def test_each_layer_may_have_an_adjacency_of_its_own(graph: Graph) -> None:
     net, whole, none = made(graph), Adjacency(graph), Adjacency(empty)
     assert not net.layers([whole, none])[2].any()
     assert torch.equal(net.layers([whole, whole])[2], net.layers(whole)[2])
+    with pytest.raises(ValueError, match="3 adjacencies for 2 layers"):
+        net.layers([whole, whole, whole])
 
 
 def test_a_residual_adds_the_input_of_each_layer(graph: Graph) -> None:
