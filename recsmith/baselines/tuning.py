@@ -126,5 +126,10 @@ def _fitted(
     """The model and the epoch that was kept (0 where nothing is learnt in epochs)."""
     if candidate.architecture is None:
         return OWN[candidate.name](candidate, graph, settings), 0
-    fitted = fit_architecture(candidate.architecture, graph, replace(settings, **candidate.knobs), valid, on_epoch)
+    trained = replace(settings, **candidate.knobs)
+    fitted = fit_architecture(candidate.architecture, graph, trained, valid, on_epoch or _unheard)
     return fitted.model, fitted.epochs
+
+
+def _unheard(row: dict[str, object]) -> None:
+    """Where nobody listens to epochs."""
