@@ -59,23 +59,23 @@ class Window:
         """Gradient (N, D) of the id embeddings by the neighbourhood's share in the window before."""
 
     def __call__(self, batch: Batch, *, last: bool) -> torch.Tensor:
-        network = self.parts.objective.network
+        embeddings = self.parts.objective.network.embeddings
         if not self.taken:
-            self.neighbours = network(self.adjacency) - network(self.alone)
+            self.neighbours = self.parts.propagated(self.adjacency) - self.parts.propagated(self.alone)
             self.collected = torch.zeros_like(self.neighbours)
-        own = network(self.alone)
+        own = self.parts.propagated(self.alone)
         leaf = (own + self.neighbours).detach().requires_grad_()
         value = self.parts.of_vectors(leaf, batch)
         own.backward(leaf.grad)
         if self.late is not None:
-            grown = network.embeddings.grad
+            grown = embeddings.grad
             assert grown is not None
             grown += self.late
         self.collected += leaf.grad
         self.taken += 1
         if last or self.taken == self.every:
             mean = self.collected / self.taken
-            (self.late,) = torch.autograd.grad(self.neighbours, network.embeddings, mean)
+            (self.late,) = torch.autograd.grad(self.neighbours, embeddings, mean)
             self.taken = 0
         return value
 

@@ -57,7 +57,8 @@ def fit(
         raise UserError("Early stopping needs valid pairs and there are none; give a number of epochs or more data.")
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
-        return Training(architecture, graph, valid, settings, device, team or Team(), say).run(on_epoch)
+        judged = valid if settings.epochs is None else None
+        return Training(architecture, graph, judged, settings, device, team or Team(), say).run(on_epoch)
 
 
 def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:

@@ -35,6 +35,12 @@ class Parts:
         """Products in bfloat16 where that is asked for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
+    def propagated(self, adjacency: Adjacency) -> torch.Tensor:
+        """The vectors of all nodes, in float32 whatever the products are in; shapes: -> (N, W)."""
+        with self.cast():
+            vectors = self.objective.network(adjacency)
+        return vectors.float()
+
     def of_vectors(self, leaf: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The loss of a batch by vectors that are there already, part by part; gradients are added up in ``leaf``.
 
@@ -83,8 +89,7 @@ class Propagated:
         self.parts, self.adjacency = parts, adjacency
 
     def __call__(self, batch: Batch, *, last: bool) -> torch.Tensor:
-        with self.parts.cast():
-            vectors = self.parts.objective.network(self.adjacency)
+        vectors = self.parts.propagated(self.adjacency)
         leaf = vectors.detach().requires_grad_()
         value = self.parts.of_vectors(leaf, batch)
         vectors.backward(leaf.grad)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import torch
 from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.blockwise import is_linear, propagate
 from recsmith.engine.checkpoint import Checkpoints, key_of
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.gnn import network
+from recsmith.engine.judge import Judge
 from recsmith.engine.objective import Objective
 from recsmith.engine.optimise import Optimiser, rate
 from recsmith.engine.progress import memory_mb
@@ -34,17 +33,6 @@ CHECKED = {"cpu": 1, "cuda": 64}
 """Steps between two looks at the loss, which make a GPU wait."""
 
 
-@dataclass
-class Best:
-    """The best evaluation so far."""
-
-    epoch: int
-    value: float
-    since: int
-    """Evaluations since."""
-    model: Vectors
-
-
 class Training:
     """The state of one training run."""
 
@@ -58,7 +46,7 @@ class Training:
         team: Team,
         say: Say,
     ) -> None:
-        self.architecture, self.graph, self.valid, self.settings = architecture, graph, valid, settings
+        self.architecture, self.graph, self.settings = architecture, graph, settings
         self.device, self.team, self.say = device, team, say
         self.adjacency = Adjacency(graph, device)
         spectra = None if settings.spectra is None else Path(settings.spectra)
@@ -73,29 +61,29 @@ class Training:
         self.history: list[dict[str, Any]] = []
         key = key_of(architecture, graph, valid, settings, team.size)
         self.checkpoints = Checkpoints(settings.checkpoints, key, settings.checkpoint_seconds, say)
-        self.ranking_mb = settings.memory_mb
-        self.best = Best(0, -math.inf, 0, self.vectors())
+        self.judge = None if valid is None else Judge(graph, valid, settings, team)
 
     def run(self, on_epoch: OnEpoch) -> Fitted:
         """Train until the epochs are done or patience is spent; gives the best epoch, or the last of a fixed number."""
         self._resume()
-        fixed = self.settings.epochs
         while self._goes_on():
             started = time.perf_counter()
             row = self._epoch()
-            if fixed is None and is_evaluated(row["epoch"], self.settings):
-                self._judge(row)
+            if self.judge and is_evaluated(row["epoch"], self.settings):
+                row[self.settings.metric] = self.judge.judge(row["epoch"], self.vectors())
             self._keep()
             seconds = time.perf_counter() - started
             on_epoch({**row, "seconds": seconds, "memory_mb": memory_mb(self.device)})
-        if fixed is not None:
-            return Fitted(self.vectors(), self.architecture, fixed, self.history)
-        return Fitted(self.best.model, self.architecture, self.best.epoch, self.history)
+        if self.judge and self.judge.model:
+            return Fitted(self.judge.model, self.architecture, self.judge.epoch, self.history)
+        last = self.vectors()
+        model = vectors(last.user_vectors.cpu(), last.item_vectors.cpu(), self.graph)
+        return Fitted(model, self.architecture, len(self.history), self.history)
 
     def _goes_on(self) -> bool:
-        fixed = self.settings.epochs
-        epochs = last_epoch(self.settings) if fixed is None else fixed
-        return len(self.history) < epochs and self.best.since < self.settings.patience
+        if self.judge:
+            return len(self.history) < last_epoch(self.settings) and not self.judge.gives_up
+        return len(self.history) < (self.settings.epochs or 0)
 
     def _epoch(self) -> dict[str, Any]:
         """Every pair once; the row is in the history when this returns."""
@@ -126,34 +114,11 @@ class Training:
                 raise self._diverged(self.optimiser.steps - len(values) + place + 1, number)
         return numbers
 
-    def _judge(self, row: dict[str, Any]) -> None:
-        """Evaluate what the epoch left; the first of the best is kept."""
-        model, metric = self.vectors(), self.settings.metric
-        row[metric] = self.team.agreed(self._evaluate(model) if self.team.rank == 0 else 0.0)
-        self.best.since += 1
-        if row[metric] > self.best.value:
-            self.best = Best(row["epoch"], row[metric], 0, model)
-
-    def _evaluate(self, model: Vectors) -> float:
-        """The metric on valid; where memory runs out, users are ranked in smaller blocks from there on."""
-        assert self.valid is not None
-        metric = self.settings.metric
-        while True:
-            try:
-                return evaluate(model, self.graph, self.valid, [int(metric.partition("@")[2])], self.ranking_mb)[metric]
-            except torch.OutOfMemoryError as error:
-                reason = str(error).partition("\n")[0]
-            if self.ranking_mb < 2:
-                raise UserError(f"Ranking ran out of memory and cannot take smaller blocks: {reason}")
-            if self.ranking_mb == self.settings.memory_mb:
-                self.say(f"Ranking ran out of memory: users are ranked in smaller blocks from here on. {reason}")
-            self.ranking_mb //= 2
-
     def vectors(self) -> Vectors:
-        """The vectors as they are now, on the CPU."""
+        """The vectors as they are now."""
         self.network.eval()
         with torch.no_grad():
-            nodes = self._in_blocks() if self.blockwise else self.network(self.adjacency).cpu()
+            nodes = self._in_blocks() if self.blockwise else self.network(self.adjacency)
         if not torch.isfinite(nodes).all():
             raise self._diverged(self.optimiser.steps, math.nan)
         return vectors(nodes[: self.graph.n_users].clone(), nodes[self.graph.n_users :].clone(), self.graph)
@@ -180,7 +145,6 @@ class Training:
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the training depends on."""
         gpu = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
-        best = self.best
         return {
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state(),
@@ -188,8 +152,7 @@ class Training:
             "sampler": self.sampler.state(),
             "stepping": self.stepping.state(),
             "history": self.history,
-            "best": {"epoch": best.epoch, "value": best.value, "since": best.since},
-            "best_vectors": [best.model.user_vectors, best.model.item_vectors],
+            "judge": self.judge.state() if self.judge else None,
         }
 
     def _resume(self) -> None:
@@ -205,6 +168,6 @@ class Training:
         self.sampler.restore(state["sampler"])
         self.stepping.restore(state["stepping"])
         self.history = state["history"]
-        users, items = state["best_vectors"]
-        self.best = Best(**state["best"], model=vectors(users, items, self.graph))
+        if self.judge:
+            self.judge.restore(state["judge"])
         self.say(f"resumed at epoch {len(self.history) + 1}" if self._goes_on() else "trained already")

@@ -10,7 +10,6 @@ import pytest
 import torch
 from fitting import ITEMS, SETTINGS, SMALL, USERS, small_graph, small_valid, tables
 
-from recsmith.engine import training
 from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.decoupled import Window
 from recsmith.engine.fit import fit
@@ -139,7 +138,15 @@ def test_what_is_not_linear_is_propagated_in_every_step(change: dict[str, Any], 
         fit(SMALL.model_copy(update={"propagate_every": 4, **change}), graph, replace(SETTINGS, epochs=1))
 
 
-@pytest.mark.parametrize("change", [{}, {"operators": ("gat",)}, {"operators": ("sage",), "loss": "ccl"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"operators": ("gat",)},
+        {"operators": ("sage",), "loss": "ccl"},
+        {"propagate_every": 2, "combination": "last"},
+    ],
+)
 def test_16_bits_learn_much_the_same_with_weights_in_32(change: dict[str, Any], graph: Graph) -> None:
     architecture = SMALL.model_copy(update={"negatives": 4, "loss": "sampled_softmax", **change})
     short, full = (
@@ -205,19 +212,6 @@ def test_a_batch_that_cannot_be_cut_smaller_says_what_to_change(graph: Graph, mo
         fit(SMALL, graph, SETTINGS, small_valid(), say=str)
     with pytest.raises(UserError, match=r"ran out of memory with batches in 1 parts"):
         fit(SMALL.model_copy(update={"loss": "directau"}), graph, SETTINGS, small_valid(), say=str)
-
-
-def test_where_ranking_runs_out_of_memory_blocks_get_smaller(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted, evaluate, said = fit(SMALL, graph, SETTINGS, small_valid()), training.evaluate, []
-
-    def narrow(model: Any, seen: Any, relevant: Any, cutoffs: Any, memory_mb: int) -> dict[str, float]:
-        if memory_mb > 300:
-            raise torch.OutOfMemoryError("no room")
-        return evaluate(model, seen, relevant, cutoffs, memory_mb)
-
-    monkeypatch.setattr(training, "evaluate", narrow)
-    assert fit(SMALL, graph, SETTINGS, small_valid(), say=said.append).history == wanted.history
-    assert said == ["Ranking ran out of memory: users are ranked in smaller blocks from here on. no room"]
 
 
 def test_batches_larger_than_the_graph_and_one_dimension_are_trained_with(graph: Graph) -> None:
