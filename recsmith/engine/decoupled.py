@@ -67,10 +67,10 @@ class Window:
         leaf = (own + self.neighbours).detach().requires_grad_()
         value = self.parts.of_vectors(leaf, batch)
         own.backward(leaf.grad)
+        assert leaf.grad is not None
+        assert embeddings.grad is not None
         if self.late is not None:
-            grown = embeddings.grad
-            assert grown is not None
-            grown += self.late
+            embeddings.grad += self.late
         self.collected += leaf.grad
         self.taken += 1
         if last or self.taken == self.every:
