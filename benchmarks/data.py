@@ -29,8 +29,9 @@ from recsmith.sources import lightgcn, recbole, registry, write
 from recsmith.sources.fetch import fetch
 from recsmith.sources.guess import guess, needed_split
 from recsmith.sources.guess_file import Hints
-from recsmith.tables.columns import ITEM, USER
+from recsmith.tables.columns import ITEM, TIMESTAMP, USER
 from recsmith.tables.connect import engine
+from recsmith.tables.demands import TEMPORAL
 from recsmith.tables.seal import split_files
 from stages._stage import DATA
 
@@ -60,6 +61,8 @@ class Data:
     name: str
     folder: Path
     """Of the files behind it, as the line writes them: ``ingest``, ``split``, ``graph``."""
+    split: str
+    """The method that parted it."""
     fit: Graph
     refit: Graph
     valid: Relevant
@@ -92,8 +95,10 @@ def loaded(data: str | None, form: str, method: str | None, given: Sections) -> 
         # Files of one's own lie relative to the present folder; what is fetched is fetched aside.
         root = Path() if params.source in ("files", "sql") else folder
         fetch(params, root, os.environ.get("RECSMITH_MIRROR"), lambda text: None)
-        write.write(registry.read(params, root), folder / "ingest")
-        yield _built(Path(data or params.path).name, folder, given, _split(given.split, needed, method))
+        tables = registry.read(params, root)
+        write.write(tables, folder / "ingest")
+        timed = not tables.interactions[TIMESTAMP].null_count
+        yield _built(Path(data or params.path).name, folder, given, _split(given.split, needed, method, timed))
 
 
 def _built(name: str, folder: Path, given: Sections, params: Split) -> Data:
@@ -105,12 +110,13 @@ def _built(name: str, folder: Path, given: Sections, params: Split) -> Data:
     users, items = (
         load(graphs / f"{table}.parquet")[key].combine_chunks() for table, key in (("users", USER), ("items", ITEM))
     )
-    return Data(name, folder, fit, refit, Relevant.load(graphs / "valid"), users, items)
+    return Data(name, folder, params.method, fit, refit, Relevant.load(graphs / "valid"), users, items)
 
 
-def _split(params: Split, needed: dict[str, str], method: str | None) -> Split:
-    """The method that was asked for, else what the source needs, else that of the parameters."""
-    values = {**params.model_dump(), **needed, **({"method": method} if method else {})}
+def _split(params: Split, needed: dict[str, str], method: str | None, timed: bool) -> Split:
+    """The method that was asked for, else what the source needs (no times: random), else the parameters'."""
+    untimed = {} if timed or params.method not in TEMPORAL else {"method": "random"}
+    values = {**params.model_dump(), **untimed, **needed, **({"method": method} if method else {})}
     return parse(values, Split, "split")
 
 

@@ -132,6 +132,7 @@ def recommended(
     write_top(top, data, lists, scores)
     result = {
         "dataset": data.name,
+        "split": data.split,
         "users": data.refit.n_users,
         "items": data.refit.n_items,
         "interactions": data.refit.n_edges,

@@ -160,10 +160,21 @@ def test_any_source_that_ingest_reads_is_loaded_and_split(tmp_path: Path, split:
     args = arguments("x", "What it does.").parse_args(["--data", str(tmp_path), *(["--split", split] if split else [])])
     with data_of(args) as loaded:
         folder = loaded.folder
+        assert loaded.split == split or (split is None and loaded.split == "per_user_temporal")
         assert loaded.refit.n_edges == loaded.fit.n_edges + int(loaded.valid.n_relevant.sum())
         assert len(loaded.test().users) > 0
         assert sorted(loaded.users.to_pylist()) == sorted({f"u{user}" for user in range(15)})
     assert not folder.exists()
+
+
+def test_what_comes_split_stays_so_and_what_has_no_times_is_split_at_random(text: Path, tmp_path: Path) -> None:
+    rows = [f"u{user}\ti{item}" for user in range(9) for item in range(9)]
+    (tmp_path / "log.inter").write_text("\n".join(["user_id:token\titem_id:token", *rows]) + "\n")
+    for where, form, method in ((text, "lightgcn", "given"), (tmp_path, "recbole", "random")):
+        args = arguments("x", "What it does.").parse_args(["--data", str(where), "--format", form])
+        with data_of(args) as loaded:
+            assert loaded.split == method
+            assert len(loaded.valid.users) > 0
 
 
 @pytest.mark.parametrize(
