@@ -75,7 +75,8 @@ def _with_block(found: _Entries, wanted: Wanted, items: np.ndarray, rows: np.nda
 
 def _above(items: np.ndarray, rest: np.ndarray, weight: np.ndarray, border: float) -> _Entries:
     """Entries of a block that are worth more than ``border``. Shapes: items, weight (B,), rest (B, I)."""
-    worth = np.abs(rest) * weight[:, None]
+    worth = np.abs(rest)
+    worth *= weight[:, None]
     place = np.flatnonzero(worth > border)
     row, column = np.divmod(place, rest.shape[1])
     return _Entries(items[row].astype(np.int32), column.astype(np.int32), rest.ravel()[place], worth.ravel()[place])
