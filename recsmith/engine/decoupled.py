@@ -9,8 +9,9 @@ MovieLens 100k: one large gradient among small ones does not suit Adam.
 
 Best valid NDCG@20 and CPU seconds of 60 epochs there (LightGCN, 3 layers, D = 64, batch 4096, 22 steps an epoch,
 learning rate 0.01, one thread): n = 1 .1597, 14.7 s; n = 4 .1592, 12.3 s; n = 16 .1580, 9.6 s; 0 .1326, 8.6 s. With
-combination last, where nothing but the neighbourhood counts, n = 4 loses more (.1123 of .1223). So a small n pays where
-propagation dominates a step (large graphs, small batches, many layers), with mean or concat.
+combination last, where nothing but the neighbourhood counts, n = 4 loses more (.1123 of .1223). On Gowalla, where
+propagation dominates, a step of the same network takes .30, .25, .12 and .04 s (16 steps, one thread, a busy box).
+So n pays on large graphs with small batches and many layers, combined by mean or concat.
 """
 
 from __future__ import annotations
