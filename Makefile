@@ -14,7 +14,7 @@ TESTS := not slow or short
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench review clean
+.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench bench-line review clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,7 +76,13 @@ readme: $(INSTALLED) ## write the results table of README.md from the metrics fi
 deps: $(INSTALLED) ## write the code dependencies of each stage into dvc.yaml
 	@python -m tools.deps
 
-bench: $(INSTALLED) ## measure the line: time of both runs, peak memory
+bench: $(INSTALLED) ## the short form of all benchmarks, on the demo (minutes); benchmarks/README.md has the long ones
+	@python -m benchmarks.quality --data demo --search tiny --trials 6
+	@python -m benchmarks.ranking --data demo
+	@python -m benchmarks.speed --data demo --minutes 0.05 --tools recsmith,pyg,implicit
+	@python -m benchmarks.scale --short
+
+bench-line: $(INSTALLED) ## measure the line: time of both runs, peak memory
 	@python -m benchmarks.line
 
 review: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
