@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recsmith.baselines import tune
@@ -10,11 +11,11 @@ from recsmith.baselines.tables import COLUMNS, line, rows, summary, write_trials
 from recsmith.config.baseline import Baseline
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
-from recsmith.engine.fit import FitSettings
 from recsmith.engine.progress import line as epoch_line
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.record import Record, cutoffs_with, write_records
+from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
 
 
@@ -24,13 +25,7 @@ def run(context: Context) -> None:
     cutoffs = cutoffs_with(metric, context.value("evaluate", Evaluate, "cutoffs"))
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
-    settings = FitSettings(
-        seed=context.run.seed,
-        device=context.run.device,
-        threads=context.run.threads,
-        memory_mb=context.run.memory_mb,
-        metric=metric,
-    )
+    settings = replace(fitting(context), metric=metric)
     journal, finished = Journal(context.work / "finished"), []
 
     def on_record(record: Record) -> None:

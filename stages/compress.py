@@ -19,6 +19,7 @@ from recsmith.model.architecture import describe
 from recsmith.model.record import cutoffs_with
 from recsmith.serving.bundle import load
 from recsmith.tables.columns import ITEM, TITLE, USER
+from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
 
 
@@ -26,7 +27,7 @@ def run(context: Context) -> None:
     """Measure every recipe on the candidate, choose and gate one, pack the final model with it."""
     params, metric = context.section("compress", Compress), context.value("search", Search, "metric")
     fit, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
-    candidate = load_model(DATA / "train/candidate", fit)
+    candidate = load_model(DATA / "train/candidate", fit, fitting(context))
     seed, memory, cutoffs = context.run.seed, context.run.memory_mb, cutoffs_with(metric)
     exact = evaluate(candidate.model, fit, valid, cutoffs, memory)
     context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
@@ -40,7 +41,7 @@ def run(context: Context) -> None:
     check_gate(chosen, params.gate, metric, exact[metric])
 
     refit = Graph.load(DATA / "graph/refit")
-    final = load_model(DATA / "train/final", refit)
+    final = load_model(DATA / "train/final", refit, fitting(context))
     full = export(final.model, refit, params.export, seed, memory)
     small, reference = chosen.recipe.apply(full), next(iter(full.values())).model_bytes
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")

@@ -13,7 +13,6 @@ from recsmith.baselines import refit
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.ingest import Demo
 from recsmith.config.search import Search
-from recsmith.engine.fit import FitSettings
 from recsmith.engine.store import load_model
 from recsmith.errors import SizedOut
 from recsmith.evaluation.answers import BundleAnswers
@@ -30,6 +29,7 @@ from recsmith.model.architecture import describe
 from recsmith.model.record import Record, cutoffs_with, read_records
 from recsmith.serving.bundle import load
 from recsmith.sources.demo import true_scores
+from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
 
 CALLS = 200
@@ -71,8 +71,8 @@ def run(context: Context) -> None:
 
 def _winners(context: Context, contest: Contest, bundle: BundleAnswers) -> list[Entry]:
     """The searched model and its compressed form."""
-    final = load_model(DATA / "train/final", contest.refit, _fitting(context))
-    candidate = load_model(DATA / "train/candidate", contest.fit, _fitting(context))
+    final = load_model(DATA / "train/final", contest.refit, fitting(context))
+    candidate = load_model(DATA / "train/candidate", contest.fit, fitting(context))
     family, text = final.architecture.family, describe(final.architecture)
     full = contest.exact(
         Entry("full", family, text, read_json(DATA / "train/metrics.json")),
@@ -101,17 +101,12 @@ def _measured(context: Context, contest: Contest, entry: Entry, record: Record) 
     start, threshold = time.perf_counter(), record.threshold
     try:
         if threshold is None:
-            threshold = contest.threshold(refit(record, contest.fit, _fitting(context)))
-        model = refit(record, contest.refit, _fitting(context))
+            threshold = contest.threshold(refit(record, contest.fit, fitting(context)))
+        model = refit(record, contest.refit, fitting(context))
     except SizedOut as error:
         return replace(entry, note=str(error))
     context.timing(f"fit_seconds_{record.name}", time.perf_counter() - start)
     return contest.exact(entry, model, threshold)
-
-
-def _fitting(context: Context) -> FitSettings:
-    run = context.run
-    return FitSettings(seed=run.seed, device=run.device, threads=run.threads, memory_mb=run.memory_mb)
 
 
 def _oracle(contest: Contest, test: pa.Table, ids: Ids) -> dict[str, float] | None:

@@ -10,11 +10,11 @@ from recsmith.search import choose, nni_experiment
 from recsmith.search.rescore import rescore
 from recsmith.search.space import space_of
 from recsmith.search.task import task_of
-from stages._stage import DATA, WORK, Context, stage
+from stages._fitting import SPECTRA
+from stages._stage import DATA, Context, stage
 
 FIT, VALID = DATA / "graph" / "fit", DATA / "graph" / "valid"
 BASELINES = DATA / "baseline" / "records.json"
-SPECTRA = WORK / "spectra"
 COLUMNS = ["number", "status", "value", "description"]
 
 

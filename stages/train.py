@@ -22,7 +22,8 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn, architecture, describe
 from recsmith.model.record import cutoffs_with
-from stages._stage import DATA, WORK, Context, stage
+from stages._fitting import SPECTRA
+from stages._stage import DATA, Context, stage
 
 BEST = DATA / "search/best.json"
 
@@ -34,7 +35,7 @@ def run(context: Context) -> None:
     context.say(f"winner of the search: {describe(winner)}")
     checkpoints = context.work / "checkpoints"
     kept = {"checkpoints": str(checkpoints), "checkpoint_seconds": params.checkpoint_seconds}
-    settings = replace(settings, **kept, spectra=str(WORK / "spectra"))
+    settings = replace(settings, **kept, spectra=str(SPECTRA))
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
     candidate = fit(winner, graph, settings, valid, _told(context, "candidate"), _said(context, "candidate"))
     metrics = evaluate(candidate.model, graph, valid, cutoffs_with(settings.metric, cutoffs), settings.memory_mb)
