@@ -39,6 +39,7 @@ class Peer:
 PEERS = {
     "recsmith": (
         Peer("recsmith LightGCN", "with_recsmith.py", "lightgcn"),
+        Peer("recsmith LightGCN, tuned", "with_recsmith.py", "tuned"),
         Peer("recsmith filter", "with_recsmith.py", "filter"),
     ),
     "pyg": (Peer("PyG LightGCN", "with_pyg.py"),),

@@ -1,16 +1,18 @@
-"""Recsmith: LightGCN with the published settings, or a filter; trained by ``recsmith.engine``."""
+"""Recsmith: LightGCN as published or as valid favours it, or a filter; trained by ``recsmith.engine``."""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from _peer import Task, say, task
 
+from recsmith.config.base import read_sections
 from recsmith.engine.devices import repeatable
 from recsmith.engine.fit import fit
 from recsmith.engine.metrics import evaluate_lists
@@ -18,12 +20,14 @@ from recsmith.engine.ranking import top_lists
 from recsmith.engine.settings import FitSettings
 from recsmith.engine.team import Team
 from recsmith.engine.training import Training
+from recsmith.files import read_json
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import from_pairs
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.contract import Model
 
-MEMORY_MB = 4000
+MEMORY_MB = 6000
+SETTINGS = Path(__file__).resolve().parent.parent / "settings" / "lightgcn"
 FILTER = Filter(
     kind="mixture",
     parts=(
@@ -48,7 +52,7 @@ def main() -> None:
         seed=given.seed, device="cpu", threads=given.threads, memory_mb=MEMORY_MB, batch_size=given.batch_size
     )
     torch.set_num_threads(given.threads)
-    model, found = (filtered if given.variant == "filter" else trained)(given, graph, settings)
+    model, found = VARIANTS[given.variant](given, graph, settings)
     start = time.perf_counter()
     lists = top_lists(model, relevant.users, given.k, graph, memory_mb=MEMORY_MB)
     values = evaluate_lists(lists, relevant.users, relevant, [given.k])
@@ -68,8 +72,21 @@ def filtered(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, d
     return fitted.model, {"epoch_s": seconds, "epochs": 1, "state": "finished fit"}
 
 
-def trained(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, dict[str, Any]]:
-    """LightGCN (He et al. 2020) for as many whole epochs as the time allows, but at least one."""
+def published(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, dict[str, Any]]:
+    """LightGCN as it was published (He et al. 2020), in batches as large as the other tools'."""
+    network = Gnn(operators=("lightgcn",) * given.layers, dimension=given.dimension)
+    return trained(given, network, graph, replace(settings, epochs=10**6))
+
+
+def tuned(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, dict[str, Any]]:
+    """LightGCN with the loss, start and schedule that valid favoured; it ends when its schedule does."""
+    network, chosen = Gnn(**read_json(SETTINGS.with_suffix(".json"))), read_sections(SETTINGS.with_suffix(".yaml"))
+    epochs, batch_size = chosen["train"]["max_epochs"], chosen["search"]["batch_size"]
+    return trained(given, network, graph, replace(settings, epochs=epochs, max_epochs=epochs, batch_size=batch_size))
+
+
+def trained(given: Task, architecture: Gnn, graph: Graph, settings: FitSettings) -> tuple[Model, dict[str, Any]]:
+    """As many whole epochs as the time and the settings allow, but at least one."""
     rows: list[dict[str, Any]] = []
 
     def told(row: dict[str, Any]) -> None:
@@ -79,16 +96,17 @@ def trained(given: Task, graph: Graph, settings: FitSettings) -> tuple[Model, di
         if spent + row["seconds"] > given.seconds:
             raise TimeOver
 
-    architecture = Gnn(operators=("lightgcn",) * given.layers, dimension=given.dimension)
-    unlimited = replace(settings, epochs=10**6)
     device = torch.device("cpu")
     with repeatable(settings.seed, settings.threads, device):
-        training = Training(architecture, graph, None, unlimited, device, Team(), say)
+        training = Training(architecture, graph, None, settings, device, Team(), say)
         with suppress(TimeOver):
             training.run(told)
         model = training.vectors()
     seconds = float(np.mean([row["seconds"] for row in rows]))
     return model, {"epoch_s": seconds, "epochs": len(rows), "state": f"last state, after {len(rows)} epochs"}
+
+
+VARIANTS = {"lightgcn": published, "tuned": tuned, "filter": filtered}
 
 
 if __name__ == "__main__":

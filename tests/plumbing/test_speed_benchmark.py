@@ -11,7 +11,7 @@ import torch
 
 from benchmarks import ranking, speed
 from benchmarks.peers import launch
-from benchmarks.peers.launch import Peer, PeerFailed
+from benchmarks.peers.launch import PEERS, Peer
 from recsmith.engine.ranking import top_lists
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
@@ -48,7 +48,9 @@ def found() -> list[dict[str, Any]]:
 
 def test_every_tool_has_a_row_with_time_memory_and_quality(found: list[dict[str, Any]]) -> None:
     assert [row.get("failed") for row in found] == [None] * 4
-    assert [row["tool"] for row in found] == ["recsmith LightGCN", "recsmith filter", "PyG LightGCN", "implicit ALS"]
+    assert [row["tool"] for row in found] == [
+        peer.tool for tool in ("recsmith", "pyg", "implicit") for peer in PEERS[tool]
+    ]
     assert all(row["epoch_s"] > 0 and row["rank_s"] > 0 and row["peak_mb"] > 10 for row in found)
     assert all(0 < row["ndcg_10min"] <= 1 for row in found)
 
