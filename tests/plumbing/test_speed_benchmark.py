@@ -11,7 +11,7 @@ import torch
 
 from benchmarks import ranking, speed
 from benchmarks.peers import launch
-from benchmarks.peers.launch import PEERS, Peer
+from benchmarks.peers.launch import PEERS, Peer, PeerFailed
 from recsmith.engine.ranking import top_lists
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
