@@ -12,8 +12,8 @@ import nni
 
 from benchmarks.common import Data, Sections
 from recsmith.config.search import Space
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, Fitted, fit
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter, Gnn

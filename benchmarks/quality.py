@@ -33,9 +33,9 @@ from benchmarks.common import (
     write_json,
 )
 from recsmith.config.search import Search
-from recsmith.engine.evaluate import evaluate
-from recsmith.engine.metrics import evaluate_lists
-from recsmith.engine.ranking import top_scored
+from recsmith.engine.rank.evaluate import evaluate
+from recsmith.engine.rank.metrics import evaluate_lists
+from recsmith.engine.rank.ranking import top_scored
 from recsmith.files import read_json, replacing
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import architecture, describe

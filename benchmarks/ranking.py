@@ -22,8 +22,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import arguments, data_of, measured_on, peak_memory, run, sections, table, write_json
-from recsmith.engine.evaluate import evaluate
-from recsmith.engine.ranking import REUSED_SCORES, block_rows, blocks, scorer
+from recsmith.engine.rank.evaluate import evaluate
+from recsmith.engine.rank.ranking import REUSED_SCORES, block_rows, blocks, scorer
 from recsmith.engine.vectors import Vectors, vectors
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant

@@ -19,8 +19,8 @@ FILTERED = 500
 
 def filtering(folder: Path, size: int, run: Run) -> Found:
     """A linear item filter, and the lists of ``FILTERED`` users by it."""
-    from recsmith.engine.evaluate import evaluate
     from recsmith.engine.fit import FitSettings, fit
+    from recsmith.engine.rank.evaluate import evaluate
     from recsmith.model.architecture import Filter
 
     fit_graph, valid = _opened(folder, FILTERED)
@@ -52,10 +52,10 @@ def sampled(folder: Path, size: int, run: Run) -> Found:
     import numpy as np
     import torch
 
-    from recsmith.engine.gnn import Network
-    from recsmith.engine.neighbourhood import Neighbourhood
-    from recsmith.engine.objective import Objective
-    from recsmith.engine.sampling import Sampler
+    from recsmith.engine.batch.neighbourhood import Neighbourhood
+    from recsmith.engine.batch.sampling import Sampler
+    from recsmith.engine.network.gnn import Network
+    from recsmith.engine.train.objective import Objective
     from recsmith.model.architecture import Gnn
 
     (fit_graph, _), cpu = _opened(folder, 1), torch.device("cpu")
@@ -80,7 +80,7 @@ def ranking(folder: Path, size: int, run: Run) -> Found:
     """The top 20 of all items for ``RANKED`` users with vectors of dimension ``DIMENSION``, and every metric."""
     import torch
 
-    from recsmith.engine.evaluate import evaluate
+    from recsmith.engine.rank.evaluate import evaluate
     from recsmith.engine.vectors import vectors
 
     fit_graph, valid = _opened(folder, RANKED)

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.common import Data, arguments, data_of, measured_on, run, sections, table, write_json
 from benchmarks.peers.launch import PEERS, Peer, PeerFailed, Say, measure
-from recsmith.engine.metrics import evaluate_lists
+from recsmith.engine.rank.metrics import evaluate_lists
 from recsmith.errors import UserError, unknown
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant

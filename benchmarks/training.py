@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsmith.engine.adjacency import Adjacency
 from recsmith.engine.fit import FitSettings, fit
-from recsmith.engine.gnn import needed_bytes
+from recsmith.engine.network.gnn import needed_bytes
+from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Gnn
 from recsmith.model.names import EDGE_READERS, HEADED, OPERATORS

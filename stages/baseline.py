@@ -11,7 +11,7 @@ from recsmith.baselines.tables import COLUMNS, line, rows, summary, write_trials
 from recsmith.config.baseline import Baseline
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
-from recsmith.engine.progress import line as epoch_line
+from recsmith.engine.train.progress import line as epoch_line
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.record import Record, cutoffs_with, write_records

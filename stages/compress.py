@@ -11,7 +11,7 @@ from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
-from recsmith.engine.evaluate import evaluate
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.store import load_model
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant

@@ -12,10 +12,10 @@ from typing import Any
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.train import Train
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, Fitted, fit
-from recsmith.engine.progress import line
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.store import save_model
+from recsmith.engine.train.progress import line
 from recsmith.errors import UserError
 from recsmith.files import read_json, write_json, write_text
 from recsmith.graph.graph import Graph

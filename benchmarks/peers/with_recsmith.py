@@ -15,11 +15,11 @@ from _peer import Task, say, task
 from recsmith.config.base import read_sections
 from recsmith.engine.devices import repeatable
 from recsmith.engine.fit import fit
-from recsmith.engine.metrics import evaluate_lists
-from recsmith.engine.ranking import top_lists
+from recsmith.engine.rank.metrics import evaluate_lists
+from recsmith.engine.rank.ranking import top_lists
 from recsmith.engine.settings import FitSettings
-from recsmith.engine.team import Team
-from recsmith.engine.training import Training
+from recsmith.engine.train.team import Team
+from recsmith.engine.train.training import Training
 from recsmith.files import read_json
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import from_pairs

@@ -12,9 +12,9 @@ import numpy as np
 from recsmith.baselines import als, ease, item_knn, lightgcn, popularity
 from recsmith.baselines.candidate import Candidate
 from recsmith.config.baseline import Baseline
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, OnEpoch
 from recsmith.engine.fit import fit as fit_architecture
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.errors import SizedOut, UserError
 from recsmith.evaluation.links import sample_pairs, threshold_on
 from recsmith.evaluation.pair_scores import model_pair_scores

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from recsmith.compress.contract import Knobs
 from recsmith.compress.methods import Recipe, recipes
 from recsmith.config.compress import Compress, Gate
-from recsmith.engine.metrics import evaluate_lists
+from recsmith.engine.rank.metrics import evaluate_lists
 from recsmith.errors import UserError
 from recsmith.graph.relevant import Relevant
 from recsmith.serving.model import Batch, ServingModel, top_k

@@ -24,10 +24,10 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from recsmith.engine.fit import FitSettings, fit
-from recsmith.engine.objective import Objective
-from recsmith.engine.progress import line
 from recsmith.engine.store import save_model
-from recsmith.engine.team import Team
+from recsmith.engine.train.objective import Objective
+from recsmith.engine.train.progress import line
+from recsmith.engine.train.team import Team
 from recsmith.errors import UserError, unknown
 from recsmith.files import read_json
 from recsmith.graph.graph import Graph

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from recsmith.engine.blockwise import is_linear
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.filters import fit_filter
-from recsmith.engine.gnn import needed_bytes
+from recsmith.engine.network.gnn import needed_bytes
 from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say
-from recsmith.engine.team import Team
-from recsmith.engine.training import Training
+from recsmith.engine.sparse.blockwise import is_linear
+from recsmith.engine.train.team import Team
+from recsmith.engine.train.training import Training
 from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant

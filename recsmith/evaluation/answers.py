@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsmith.engine.ranking import block_rows
+from recsmith.engine.rank.ranking import block_rows
 from recsmith.errors import UserError
 from recsmith.evaluation.links import PairScores
 from recsmith.evaluation.pair_scores import by_blocks

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recsmith.config.evaluate import Evaluate
-from recsmith.engine.ranking import top_lists
+from recsmith.engine.rank.ranking import top_lists
 from recsmith.evaluation.answers import BundleAnswers
 from recsmith.evaluation.judge import Entry
 from recsmith.evaluation.links import Pairs, PairScores, link_metrics, sample_pairs, threshold_on

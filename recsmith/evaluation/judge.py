@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recsmith.config.evaluate import Evaluate
-from recsmith.engine.metrics import hits, mean, per_user
+from recsmith.engine.rank.metrics import hits, mean, per_user
 from recsmith.evaluation.beyond import beyond_accuracy
 from recsmith.evaluation.intervals import Bootstrap, bootstrap
 from recsmith.evaluation.slices import slice_rows

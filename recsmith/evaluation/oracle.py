@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from recsmith.engine.metrics import hits, mean, per_user
+from recsmith.engine.rank.metrics import hits, mean, per_user
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from recsmith.engine.ranking import block_rows
+from recsmith.engine.rank.ranking import block_rows
 from recsmith.evaluation.links import PairScores
 from recsmith.model.contract import Model
 

@@ -83,8 +83,8 @@ class Gnn(Section):
     """Largest norm of the gradient; 0: any."""
     propagate_every: int = Field(default=1, ge=0)
     """Steps that share one propagation, where the vectors are linear in the id embeddings (operators none and lightgcn,
-    combination last, mean or concat, no contrast, no dropout, head dot; recsmith/engine/decoupled.py); 0: propagate
-    once, after training."""
+    combination last, mean or concat, no contrast, no dropout, head dot; recsmith/engine/train/decoupled.py); 0:
+    propagate once, after training."""
     head: Literal["dot", "cosine"] = "dot"
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.sparse.adjacency import Adjacency
 
 
 @dataclass(frozen=True)

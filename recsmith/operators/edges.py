@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recsmith.engine.edges import n_features
+from recsmith.engine.sparse.edges import n_features
 from recsmith.operators.contract import Knobs
 
 SPREAD = 0.1
@@ -15,8 +15,8 @@ SPREAD = 0.1
 class EdgeEmbedding(nn.Module):
     """``e = T[event] + weight a + age b + [age unknown] c`` in ``edge_dimension`` numbers; then ``W`` makes D of them.
 
-    All of it is linear in the features of an edge (``recsmith/engine/edges.py``), so that sums over edges may be taken
-    before it is applied. ``projection`` is the whole way from features to the space of the nodes.
+    All of it is linear in the features of an edge (``recsmith/engine/sparse/edges.py``), so that sums over edges may be
+    taken before it is applied. ``projection`` is the whole way from features to the space of the nodes.
 
     Shapes: table (F, edge_dimension): T, a, b, c; W (edge_dimension, D).
     """

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.attention import additive, attend, featured
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.attention import additive, attend, featured
 from recsmith.operators.contract import Knobs, Operator
 from recsmith.operators.edges import EdgeEmbedding
 

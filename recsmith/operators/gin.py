@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.messages import rectified_sums
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.messages import rectified_sums
 from recsmith.operators.contract import Knobs, Operator
 from recsmith.operators.edges import EdgeEmbedding
 

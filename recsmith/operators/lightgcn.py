@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.operators.contract import Operator
 
 

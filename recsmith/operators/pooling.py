@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.messages import maxima
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.messages import maxima
 from recsmith.operators.contract import Operator
 
 

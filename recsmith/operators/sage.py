@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.operators.contract import Knobs, Operator
 from recsmith.operators.edges import EdgeEmbedding
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import nn
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.attention import attend, inner, read
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.attention import attend, inner, read
 from recsmith.operators.contract import Knobs, Operator
 from recsmith.operators.edges import EdgeEmbedding
 

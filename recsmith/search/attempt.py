@@ -102,8 +102,8 @@ def _tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> Record:
 
 def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
     # Imported late: a known candidate is answered without the seconds that torch takes to load.
-    from recsmith.engine.evaluate import evaluate
     from recsmith.engine.fit import FitSettings, fit
+    from recsmith.engine.rank.evaluate import evaluate
 
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
     users = task.budget.valid_users if isinstance(candidate, Filter) else None

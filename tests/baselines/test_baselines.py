@@ -14,8 +14,8 @@ from recsmith.baselines.als import fit as fit_als
 from recsmith.baselines.journal import Journal
 from recsmith.baselines.tables import line, summary, write_trials
 from recsmith.config.baseline import Als, Baseline, Ease, ItemKnn, LightGcn
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, fit
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.model.architecture import Filter

@@ -13,7 +13,7 @@ from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.config.compress import Compress, Export, Gate
-from recsmith.engine.evaluate import evaluate
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.errors import UserError
 from recsmith.model.contract import Model
 

@@ -13,7 +13,7 @@ from recsmith.compress.largest import Wanted, largest
 from recsmith.compress.low_rank import factors
 from recsmith.config.compress import Export
 from recsmith.engine.filters import fit_filter
-from recsmith.engine.ranking import top_lists
+from recsmith.engine.rank.ranking import top_lists
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Filter

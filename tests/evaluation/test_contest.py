@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from recsmith.config.evaluate import Evaluate
-from recsmith.engine.evaluate import evaluate
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
 from recsmith.evaluation.judge import Entry, Verdict, headline_metrics, judge
 from recsmith.evaluation.oracle import oracle

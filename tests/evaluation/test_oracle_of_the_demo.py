@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from recsmith.config.ingest import Demo
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, fit
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.evaluation.oracle import oracle
 from recsmith.graph.graph import from_edges
 from recsmith.graph.relevant import from_pairs

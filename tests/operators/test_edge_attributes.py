@@ -9,8 +9,8 @@ import pytest
 import torch
 from operator_cases import EDGES, EVENT, TIME, USERS, WEIGHT, graph, nodes
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.edges import DAY, Edges
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.edges import DAY, Edges
 from recsmith.graph.graph import from_edges
 from recsmith.model.names import EDGE_READERS
 from recsmith.operators import operator

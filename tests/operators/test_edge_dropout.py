@@ -7,8 +7,8 @@ import pytest
 import torch
 from operator_cases import N, graph, nodes
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.propagate import Product
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.propagate import Product
 from recsmith.graph.graph import from_edges
 from recsmith.operators import operator
 

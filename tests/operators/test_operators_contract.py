@@ -7,7 +7,7 @@ import pytest
 import torch
 from operator_cases import CASES, EDGES, ITEMS, USERS, N, graph, larger, made, nodes
 
-from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.errors import UserError
 from recsmith.graph.graph import from_edges
 from recsmith.model.names import OPERATORS as NAMES

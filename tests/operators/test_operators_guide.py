@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsmith.engine.adjacency import Adjacency
+from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.graph.graph import from_edges
 from recsmith.operators.contract import Knobs, Operator
 

@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional
 from torch_geometric.nn import GATConv, GCNConv, GINConv, GINEConv, LGConv, RGCNConv, SAGEConv, TransformerConv
 
-from recsmith.engine.adjacency import Adjacency
-from recsmith.engine.attention import featured
-from recsmith.engine.pattern import Pattern
-from recsmith.engine.propagate import Product
+from recsmith.engine.sparse.adjacency import Adjacency
+from recsmith.engine.sparse.attention import featured
+from recsmith.engine.sparse.pattern import Pattern
+from recsmith.engine.sparse.propagate import Product
 from recsmith.graph.graph import from_edges
 from recsmith.operators import operator
 

@@ -12,7 +12,7 @@ import torch
 from benchmarks import ranking, speed
 from benchmarks.peers import launch
 from benchmarks.peers.launch import PEERS, Peer, PeerFailed
-from recsmith.engine.ranking import top_lists
+from recsmith.engine.rank.ranking import top_lists
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from searches import task, tastes
 
-from recsmith.engine.evaluate import evaluate
 from recsmith.engine.fit import FitSettings, fit
+from recsmith.engine.rank.evaluate import evaluate
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.search import attempt, choose

@@ -26,7 +26,7 @@ def fit_filter(
 ) -> ItemFilter:
     """Fit the filter to the histories of ``graph``; SizedOut where it would need more than ``memory_mb``.
 
-    ``spectra`` is the folder that keeps decompositions of graphs (:mod:`recsmith.engine.spectrum`).
+    ``spectra`` is the folder that keeps decompositions of graphs (:mod:`recsmith.engine.spectral.spectrum`).
     """
     if architecture.kind not in KINDS:
         raise unknown("Filter.kind", architecture.kind, KINDS)

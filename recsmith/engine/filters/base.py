@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from recsmith.engine.normal import histories
+from recsmith.engine.sparse.normal import histories
 from recsmith.engine.vectors import popularity
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph

@@ -9,9 +9,9 @@ import torch
 from scipy import sparse
 
 from recsmith.engine.filters.base import ItemFilter, Means, column
-from recsmith.engine.normal import degrees, histories, power
-from recsmith.engine.propagate import csr
-from recsmith.engine.spectrum import leading, needed_bytes
+from recsmith.engine.sparse.normal import degrees, histories, power
+from recsmith.engine.sparse.propagate import csr
+from recsmith.engine.spectral.spectrum import leading, needed_bytes
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
 

@@ -7,9 +7,9 @@ import torch
 from scipy import sparse
 
 from recsmith.engine.filters.base import ItemFilter, Means, dense
-from recsmith.engine.normal import histories
-from recsmith.engine.propagate import csr
-from recsmith.engine.ranking import block_rows, blocks
+from recsmith.engine.rank.ranking import block_rows, blocks
+from recsmith.engine.sparse.normal import histories
+from recsmith.engine.sparse.propagate import csr
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
 

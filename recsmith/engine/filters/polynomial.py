@@ -13,9 +13,9 @@ from numpy.polynomial import chebyshev
 from scipy import sparse
 
 from recsmith.engine.filters.base import ItemFilter, Means, column, columns
-from recsmith.engine.normal import degrees, normalised, power
-from recsmith.engine.propagate import product
-from recsmith.engine.ranking import blocks
+from recsmith.engine.rank.ranking import blocks
+from recsmith.engine.sparse.normal import degrees, normalised, power
+from recsmith.engine.sparse.propagate import product
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
 

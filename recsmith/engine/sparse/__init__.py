@@ -1,0 +1,1 @@
+"""The graph as sparse matrices, and everything that is multiplied with them."""

@@ -1,0 +1,1 @@
+"""Leading singular vectors of the normalised graph."""

@@ -1,0 +1,1 @@
+"""The loop over epochs: objective, gradients, optimiser, checkpoints."""
