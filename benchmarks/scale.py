@@ -123,7 +123,7 @@ def sizes_of(text: str) -> list[int]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments; data are generated, so those that name some have no effect here."""
+    """The arguments of all benchmarks, and those of this one."""
     found = common.arguments("scale", __doc__)
     found.add_argument("--sizes", default=SIZES, help=f"interactions, default {SIZES}")
     found.add_argument("--short", action="store_true", help=f"--sizes {SHORT}")
@@ -136,6 +136,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure, print, write."""
     args = parser().parse_args()
+    if args.data or args.split or args.format != "auto":
+        raise UserError("benchmarks.scale generates its data: --data, --format and --split have no effect here.")
     run = common.sections(args.params).run
     stages = list(STAGES)[: list(STAGES).index(args.last) + 1]
     sizes, limits = sizes_of(SHORT if args.short else args.sizes), (args.memory_gb * 1024, args.stage_seconds)
