@@ -17,7 +17,8 @@ from typing import Any, get_args
 import psutil
 
 from benchmarks.data import FORMATS, Data, Sections, loaded
-from recsmith.config.base import parse, read_sections
+from recsmith.config.base import parse
+from recsmith.config.read import read_sections
 from recsmith.config.split import Split
 from recsmith.errors import UserError
 from recsmith.files import write_json

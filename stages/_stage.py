@@ -24,7 +24,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
-from recsmith.config.base import Run, parse, read_sections
+from recsmith.config.base import Run, parse
+from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
 from recsmith.files import remove_asides, write_json
 from stages._track import Track

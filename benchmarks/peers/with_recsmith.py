@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from _peer import Task, say, task
 
-from recsmith.config.base import read_sections
+from recsmith.config.read import read_sections
 from recsmith.engine.devices import repeatable
 from recsmith.engine.fit import fit
 from recsmith.engine.rank.metrics import evaluate_lists

@@ -6,8 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from recsmith.config.base import read_section
 from recsmith.config.ingest import Ingest
+from recsmith.config.read import read_section
 from recsmith.config.sections import check
 from recsmith.sources.fetch import fetch
 

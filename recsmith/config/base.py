@@ -1,15 +1,12 @@
-"""What every section of the parameters shares, and the strict reader."""
+"""What every section of the parameters shares, and the strict check."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from recsmith.errors import UserError, unknown
 
@@ -52,31 +49,6 @@ def one_of(names: tuple[str, ...]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-def read_sections(path: Path | str) -> dict[str, Any]:
-    """The sections of a parameter file as plain values."""
-    try:
-        sections = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist.") from error
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    if not isinstance(sections, dict):
-        raise UserError(f"{path} holds no sections.")
-    return sections
-
-
-def read_section(path: Path | str, name: str, model: type[S]) -> S:
-    """Section ``name`` of the parameter file at ``path`` as ``model``.
-
-    UserError names file, key, value and what is allowed.
-    """
-    return parse(read_sections(path).get(name) or {}, model, f"{path}: {name}")
 
 
 def parse(value: Any, model: type[S], where: str) -> S:

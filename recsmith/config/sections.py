@@ -6,12 +6,13 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from recsmith.config.base import Run, parse, read_sections
+from recsmith.config.base import Run, parse
 from recsmith.config.baseline import Baseline
 from recsmith.config.compress import Compress
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.graph import Graph
 from recsmith.config.ingest import Ingest
+from recsmith.config.read import read_sections
 from recsmith.config.report import Report
 from recsmith.config.search import Search
 from recsmith.config.split import Split

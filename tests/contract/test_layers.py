@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,3 +74,29 @@ def test_serving_needs_numpy_alone() -> None:
 
 def test_the_package_itself_imports_nothing() -> None:
     assert set(modules(ROOT / "recsmith" / "__init__.py")) <= {"__future__", "__future__.annotations"}
+
+
+def test_the_engine_runs_where_only_torch_and_its_kind_are_installed() -> None:
+    script = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in sys.argv[1].split(","):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Missing())
+import numpy as np
+import recsmith.engine.distributed
+from recsmith.engine.fit import FitSettings, fit
+from recsmith.engine.store import save_model
+from recsmith.graph.graph import from_edges
+from recsmith.model.architecture import Filter, Gnn
+
+graph = from_edges(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2]), 2, 3)
+for candidate in (Gnn(dimension=4), Filter(kind="polynomial")):
+    print(len(fit(candidate, graph, FitSettings(epochs=1, device="cpu", threads=1)).model.scores(np.arange(2))))
+"""
+    absent = "nni,dvc,prefect,wandb,great_expectations,ibis,duckdb,pyarrow,implicit,ruamel,altair"
+    done = subprocess.run([sys.executable, "-c", script, absent], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "2\n2\n"), done.stderr

@@ -11,7 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsmith.__main__ import main
-from recsmith.config.base import parse, read_sections
+from recsmith.config.base import parse
+from recsmith.config.read import read_sections
 from recsmith.config.sections import SECTIONS
 from stages._stage import STAGES
 from tools.deps import ROOT

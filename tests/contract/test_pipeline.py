@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from flows.pipeline import STAGES as FLOW_STAGES
 from flows.pipeline import Stage
-from recsmith.config.base import read_sections
+from recsmith.config.read import read_sections
 from stages._stage import STAGES
 from tools.deps import ROOT, code, is_code
 

@@ -10,8 +10,8 @@ from source_files import lines, parquet, read_files, recbole, sqlite
 
 from recsmith.__main__ import main
 from recsmith.cli import init
-from recsmith.config.base import read_section
 from recsmith.config.ingest import Ingest
+from recsmith.config.read import read_section
 from recsmith.config.split import Split
 from recsmith.sources.registry import read
 
