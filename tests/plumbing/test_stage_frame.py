@@ -167,7 +167,14 @@ def test_a_signal_ends_the_stage_after_its_own_clean_up(folder: Path, number: in
         "import time\ntry:\n    print('in', flush=True)\n    time.sleep(60)\nfinally:\n    print('swept', flush=True)"
     )
     child = subprocess.Popen(
-        command(body), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(body),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what runs in the background with interrupts ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     assert any(line == "in\n" for line in child.stdout)
