@@ -92,24 +92,10 @@ def ranked(case: Case, model: Vectors) -> dict[str, float]:
 
 def implicitly(case: Case, model: Vectors) -> Callable[[], np.ndarray]:
     """implicit's ``recommend`` of the same vectors: lists (n, 20)."""
-    from implicit.cpu.matrix_factorization_base import MatrixFactorizationBase
+    from implicit.cpu.als import AlternatingLeastSquares
 
-    class Given(MatrixFactorizationBase):
-        """Factors that are there already."""
-
-        def fit(self, *_: Any) -> None:
-            raise NotImplementedError("its factors are given")
-
-        def recalculate_user(self, *_: Any) -> None:
-            raise NotImplementedError("its factors are given")
-
-        def recalculate_item(self, *_: Any) -> None:
-            raise NotImplementedError("its factors are given")
-
-        def save(self, *_: Any) -> None:
-            raise NotImplementedError("nothing is kept")
-
-    given: Any = Given(num_threads=case.threads)
+    with threadpool_limits(1, "blas"):  # it warns of more when it is made; ranking is measured as users would call it
+        given: Any = AlternatingLeastSquares(factors=model.item_vectors.shape[1], num_threads=case.threads)
     given.user_factors, given.item_factors = model.user_vectors.numpy(), model.item_vectors.numpy()
     users, seen = case.relevant.users, case.graph.binary
 

@@ -11,15 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from _peer import Clock, Task, say, task
-
-# RecBole's checkpoints and data sets are pickles; torch reads such files only when it is told to.
-torch.load = functools.partial(torch.load, weights_only=False)
-
-from recbole.config import Config  # noqa: E402
-from recbole.data import create_dataset, data_preparation  # noqa: E402
-from recbole.model.general_recommender import LightGCN  # noqa: E402
-from recbole.trainer import Trainer  # noqa: E402
-from recbole.utils import init_seed  # noqa: E402
+from recbole.config import Config
+from recbole.data import create_dataset, data_preparation
+from recbole.model.general_recommender import LightGCN
+from recbole.trainer import Trainer
+from recbole.utils import init_seed
 
 EVALUATED = 256
 """Users of a block of scores."""
@@ -28,6 +24,8 @@ EVALUATED = 256
 def main() -> None:
     """Train until the time is over, rank, leave the result."""
     given = task()
+    # RecBole's checkpoints and data sets are pickles; torch reads such files only when it is told to.
+    torch.load = functools.partial(torch.load, weights_only=False)
     torch.set_num_threads(given.threads)
     write(given)
     config = settings(given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -238,8 +237,7 @@ def test_gradients_of_log_sum_exp_are_those_of_finite_differences(masked: bool) 
     own[2, 1:] = True
     own[2, 0] = False
     entries = own.nonzero(as_tuple=True) if masked else None
-    function: Callable[..., torch.Tensor] = lambda q, k: log_sum_exp(q, k, masked=entries)  # noqa: E731
-    assert torch.autograd.gradcheck(function, (queries, keys))
+    assert torch.autograd.gradcheck(lambda q, k: log_sum_exp(q, k, masked=entries), (queries, keys))
 
 
 def test_a_query_whose_keys_are_all_masked_has_no_gradient() -> None:

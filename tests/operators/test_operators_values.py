@@ -106,8 +106,8 @@ def test_gat_equals_the_module_it_takes_its_weights_from_gradients_included(head
     given = drawn()
     torch.manual_seed(1)
     layer: Any = operator("gat", 8, heads=heads)
-    theirs = lambda x: layer.module(x, pairs(given.edges))  # noqa: E731
-    both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), list(layer.parameters()))
+    start, weights = torch.randn(70, 8, requires_grad=True), list(layer.parameters())
+    both_ways(lambda x: layer(x, given), lambda x: layer.module(x, pairs(given.edges)), start, weights)
 
 
 @pytest.mark.parametrize("heads", [1, 2])
