@@ -91,4 +91,4 @@ review: $(INSTALLED) ## what changed since the last commit and the last run: fil
 	@dvc status
 
 clean: ## remove results and work in progress (keeps .venv and the DVC cache)
-	rm -rf data/*/ .work dvc_plots .pytest_cache .ruff_cache .hypothesis build
+	rm -rf $(filter-out data/privacy/,$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build

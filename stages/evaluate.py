@@ -110,9 +110,9 @@ def _measured(context: Context, contest: Contest, entry: Entry, record: Record) 
 
 
 def _oracle(contest: Contest, test: pa.Table, ids: Ids) -> dict[str, float] | None:
-    """The best that anyone could reach; only the demo's truth is known."""
+    """The best that anyone could reach; only the demo's truth is known, and only of people who have their names."""
     source = read_json(DATA / "ingest/source.json")
-    if source["reader"] != "demo":
+    if source["reader"] != "demo" or "pseudonyms" in source.get("privacy", {}):
         return None
     settings, numbers = Demo(**source["demo"]), {user: number for number, user in enumerate(ids.users)}
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from recsmith.config.ingest import Ingest
+from recsmith.privacy import tombstones
+from recsmith.privacy.door import guard
 from recsmith.sources.registry import read
 from recsmith.sources.write import describe, write, write_description
-from stages._stage import Context, stage
+from stages._stage import DATA, Context, stage
 
 ROOT = Path()
 
 
 def run(context: Context) -> None:
-    """data/raw or the user's own files -> data/ingest."""
+    """data/raw or the user's own files, without the people who are forgotten -> data/ingest."""
     params = context.section("ingest", Ingest)
-    tables = read(params, ROOT)
+    forgotten = tombstones.read(DATA / "privacy/forgotten.json")
+    tables, guarded = guard(read(params, ROOT), params.privacy, forgotten)
     described = describe(params, ROOT, tables)
+    if guarded:
+        described["privacy"] = guarded
+        context.say(f"privacy: {guarded}")
     if described["stand_in"]:
         context.say(f"THE BUILT-IN DEMO STANDS IN: {described['reason']}.")
     for note in tables.notes:

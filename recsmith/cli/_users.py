@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from recsmith.serving.arrow import read_column
 from recsmith.tables.columns import USER
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """The option that names the key of pseudonyms."""
+    parser.add_argument(
+        "--key-variable",
+        default="RECSMITH_PSEUDONYM_KEY",
+        metavar="NAME",
+        help="environment variable with the key, where the bundle knows people by pseudonyms (default: %(default)s)",
+    )
 
 
 def read_users(path: Path) -> list[str]:

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recsmith.config.base import parse
 from recsmith.config.edit import parsed, with_key, with_section
-from recsmith.config.ingest import Ingest
+from recsmith.config.ingest import Ingest, Privacy
 from recsmith.errors import UserError
 from recsmith.files import write_text
 from recsmith.sources.guess import Guess, guess
@@ -152,7 +153,8 @@ def _try(params: Ingest, root: Path, found: Guess) -> None:
 
 def _write(path: Path, found: Guess) -> None:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    text = with_section(before, "ingest", found.ingest)
+    privacy = (parsed(before).get("ingest") or {}).get("privacy")
+    text = with_section(before, "ingest", found.ingest | ({"privacy": privacy} if _asks(privacy) else {}))
     split = parsed(before).get("split") or {}
     needed = dict(found.split)
     if not needed and split.get("method") == "given":
@@ -163,6 +165,11 @@ def _write(path: Path, found: Guess) -> None:
             print(f"Set split.{key}: {value}, because {_because(key, value)}.")
     parsed(text)
     write_text(path, text)
+
+
+def _asks(privacy: Any) -> bool:
+    """Whether the section before asked for anything that another source must not lose."""
+    return bool(privacy) and parse(privacy, Privacy, "ingest.privacy") != Privacy()
 
 
 def _because(key: str, value: str) -> str:

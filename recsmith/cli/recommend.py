@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from recsmith.cli._bundles import add_bundle, number, some, warn
-from recsmith.cli._users import read_users
+from recsmith.cli._users import add_key, read_users
 from recsmith.errors import UserError
+from recsmith.privacy.pseudonyms import stored
 from recsmith.serving.arrow import write_parquet
 from recsmith.serving.bundle import Answer, Bundle, Lists, load
+from recsmith.serving.strings import Strings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_bundle(parser)
     parser.add_argument("--users", help="the word all, or a file of user ids (one a line, or a column user_id)")
+    add_key(parser)
     parser.add_argument("--history", help="item ids of somebody new, separated by commas")
     parser.add_argument("--k", type=number, default=20, help="items in a list (default: 20)")
     parser.add_argument("--out", type=Path, help="Parquet file to write; needed with --users")
@@ -39,13 +43,23 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _users(bundle: Bundle, args: argparse.Namespace) -> None:
-    lists = bundle.recommend(None if args.users == "all" else read_users(Path(args.users)), args.k)
+    lists = bundle.recommend(None, args.k) if args.users == "all" else _given(bundle, args)
     if lists.unknown:
         warn(f"unknown users, who get the popularity list ({len(lists.unknown)}): {some(lists.unknown)}")
     if lists.without_history:
         warn(f"{lists.without_history} users have no history and get the popularity list.")
     _write(bundle, lists, args.out)
     print(f"{len(lists.users):,} users, {np.count_nonzero(lists.items >= 0):,} recommendations in {args.out}")
+
+
+def _given(bundle: Bundle, args: argparse.Namespace) -> Lists:
+    """Lists under the ids that were given, whatever the bundle knows these people by."""
+    ids = read_users(Path(args.users))
+    known = stored(ids, bundle.users, args.key_variable)
+    lists = bundle.recommend(known, args.k)
+    unknown = set(lists.unknown)
+    missing = tuple(name for name, place in zip(ids, known, strict=True) if place in unknown)
+    return replace(lists, users=Strings.of(ids), unknown=missing)
 
 
 def _history(bundle: Bundle, args: argparse.Namespace) -> None:

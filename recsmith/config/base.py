@@ -68,7 +68,7 @@ def _line(where: str, item: Any, model: type[BaseModel]) -> str:
         return str(unknown(place, item["input"], known))
     if item["type"] == "unknown_name":
         return str(unknown(place, item["input"], item["ctx"]["known"]))
-    given = "" if isinstance(item["input"], dict) else f" = {item['input']!r}"
+    given = "" if isinstance(item["input"], dict) or item["type"] == "hidden" else f" = {item['input']!r}"
     return f"{place}{given}: {item['msg'].removeprefix('Value error, ')}."
 
 

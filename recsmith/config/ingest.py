@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from recsmith.config.base import Section
 
@@ -13,6 +15,14 @@ Role = Literal["interactions", "train", "valid", "test", "users", "items", "soci
 Format = Literal["delimited", "parquet", "jsonl", "recbole", "lightgcn"]
 Unit = Literal["s", "ms", "us", "ns", "iso"]
 RAW = "data/raw"
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def variable_name(value: str) -> str:
+    """A name, not what it holds: whoever wrote the secret itself here is told so, and it is not shown."""
+    if not VARIABLE.fullmatch(value):
+        raise PydanticCustomError("hidden", "the name of an environment variable is due (A-Z, 0-9, _), never its value")
+    return value
 
 
 class FileSpec(Section):
@@ -79,6 +89,8 @@ class Sql(Section):
     dsn_variable: str = "RECSMITH_DSN"
     """Name of the environment variable that holds the PostgreSQL address; the address itself is a secret."""
 
+    _name = field_validator("dsn_variable")(variable_name)
+
 
 class Demo(Section):
     """The built-in marketplace with known ground truth."""
@@ -88,6 +100,29 @@ class Demo(Section):
     interactions_per_user: float = Field(default=40.0, gt=1)
     dimension: int = Field(default=8, ge=1)
     seed: int = 1
+
+
+class Drop(Section):
+    """Columns of the side tables that are not stored."""
+
+    users: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+
+
+class Privacy(Section):
+    """What is done to people's data before anything is stored."""
+
+    pseudonyms: bool = False
+    """User ids become HMAC-SHA256 pseudonyms under a key."""
+    key_variable: str = "RECSMITH_PSEUDONYM_KEY"
+    """Name of the environment variable that holds the key; the key itself is a secret."""
+    key_fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{8}$")
+    """Only the key with this fingerprint is taken; null: any."""
+    drop: Drop = Drop()
+    retain_days: int | None = Field(default=None, ge=1)
+    """Events older than so many days before the newest one are dropped; null: none are."""
+
+    _name = field_validator("key_variable")(variable_name)
 
 
 class Ingest(Section):
@@ -101,6 +136,7 @@ class Ingest(Section):
     """Empty: found by their names (RecBole, LightGCN), or ``path`` itself as interactions."""
     sql: Sql | None = None
     demo: Demo = Demo()
+    privacy: Privacy = Privacy()
 
     @model_validator(mode="after")
     def _the_source_has_what_it_needs(self) -> Ingest:

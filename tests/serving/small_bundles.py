@@ -1,5 +1,6 @@
 """Small bundles of both families, whose content tests know."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,9 @@ def titles() -> list[str]:
     return [f"Title {n}" if n else "" for n in range(N_ITEMS)]
 
 
-def make_bundle(folder: Path, family: str = "filter", *, small: bool = True) -> Path:
-    """Pack a bundle and say where it lies."""
+def make_bundle(folder: Path, family: str = "filter", *, small: bool = True, ids: Sequence[str] = ()) -> Path:
+    """Pack a bundle and say where it lies; ``ids`` of its people where they are not u0, u1, ..."""
     packed = int8.compress(model(family), Knobs("int8")) if small else model(family)
-    people = pack.People([f"u{n}" for n in range(N_USERS)], histories())
+    people = pack.People(ids or [f"u{n}" for n in range(N_USERS)], histories())
     pack.write(folder, packed, [f"i{n:02}" for n in range(N_ITEMS)], people, {"recipe": "int8"}, titles())
     return folder

@@ -1,0 +1,1 @@
+"""What protects people: pseudonyms at the door, forgetting, encryption at rest, and messages without secrets."""
