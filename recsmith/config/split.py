@@ -23,6 +23,8 @@ class Split(Section):
     valid: float = Field(default=0.1, gt=0, lt=1)
     """Share of interactions for valid (carved from train where the split is given)."""
     test: float = Field(default=0.1, gt=0, lt=1)
+    carve: Literal["auto", "random"] = "auto"
+    """How valid is carved from a given train: by time, else by place in ordered lists, else at random (auto)."""
     target_event: str | None = None
     """The event that is predicted (valid and test hold nothing else); null: any."""
     dedupe: Literal["last", "first", "sum", "max"] = "last"

@@ -69,13 +69,18 @@ def canonical(raw: Raw, spec: FileSpec) -> Tables:
 
 def _known_names(spec: FileSpec, raw: Raw) -> None:
     name = table_of(spec.role)
-    known = list(SCHEMAS[name].names)
+    known = _columns(name)
     wrong = [key for key in spec.columns if key not in known]
     if wrong and name in ("interactions", "social", "knowledge"):
         raise UserError(
             f"params.yaml: ingest.files ({raw.file}): columns has {wrong[0]!r}, but a file of role {spec.role} "
             f"has {', '.join(known)}. Write them as canonical name: your column."
         )
+
+
+def _columns(table: str) -> list[str]:
+    """Canonical columns that a file may have; a place in a list is not one: logs call other things ``position``."""
+    return [name for name in SCHEMAS[table].names if name != c.POSITION]
 
 
 def _chosen(raw: Raw, spec: FileSpec) -> dict[str, str]:
@@ -86,7 +91,7 @@ def _chosen(raw: Raw, spec: FileSpec) -> dict[str, str]:
         if source not in present:
             raise _missing(raw, spec, name, source)
     chosen = dict(spec.columns)
-    for name in SCHEMAS[table_of(spec.role)].names:
+    for name in _columns(table_of(spec.role)):
         if name not in chosen and name in present:
             chosen[name] = name
     for name in REQUIRED[table_of(spec.role)]:

@@ -7,25 +7,18 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from recsmith.tables import columns as c
+from recsmith.tables.schema import SCHEMA
 
 TEXT = pa.string()
 SCHEMAS = {
-    "interactions": pa.schema(
-        [
-            (c.USER, TEXT),
-            (c.ITEM, TEXT),
-            (c.TIMESTAMP, pa.int64()),
-            (c.WEIGHT, pa.float64()),
-            (c.EVENT, TEXT),
-            (c.SPLIT, TEXT),
-        ]
-    ),
+    "interactions": SCHEMA,
     "users": pa.schema([(c.USER, TEXT)]),
     "items": pa.schema([(c.ITEM, TEXT), (c.TITLE, TEXT)]),
     "social": pa.schema([(c.SOURCE_USER, TEXT), (c.TARGET_USER, TEXT), (c.WEIGHT, pa.float64())]),
     "knowledge": pa.schema([(c.HEAD, TEXT), (c.RELATION, TEXT), (c.TAIL, TEXT)]),
 }
-"""Columns that are always there; ``users`` and ``items`` may have more, all of them strings."""
+"""Columns that are always there (``position`` comes from readers of lists, never from a column of a file); ``users``
+and ``items`` may have more, all of them strings."""
 
 
 def _empty(name: str) -> pa.Table:

@@ -126,6 +126,7 @@ def generate(demo: Demo) -> Tables:
             c.WEIGHT: pa.array(event + 1.0),
             c.EVENT: pa.array(EVENTS).take(pa.array(event)),
             c.SPLIT: pa.nulls(len(users), pa.string()),
+            c.POSITION: pa.nulls(len(users), pa.int64()),
         },
         schema=SCHEMAS["interactions"],
     )

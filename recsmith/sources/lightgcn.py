@@ -1,9 +1,14 @@
-"""LightGCN text: ``user item item ...`` a line, split given as train.txt, test.txt and perhaps valid.txt."""
+"""LightGCN text: ``user item item ...`` a line, split given as train.txt, test.txt and perhaps valid.txt.
+
+Such files hold no times, but many were written from logs in the order of time, which then shows in the lists: they are
+not sorted by item. Of such lists the place of every item is kept.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +20,8 @@ from recsmith.sources.canonical import Raw, canonical
 from recsmith.sources.contract import Tables, merged
 from recsmith.tables import columns as c
 
+SHORTEST = 3
+"""Items of the shortest list that says something about order; shorter ones are sorted by chance too often."""
 NAMES: dict[str, Role] = {"train.txt": "train", "valid.txt": "valid", "val.txt": "valid", "test.txt": "test"}
 
 
@@ -51,11 +58,41 @@ def _tables(path: Path, shown: str, spec: FileSpec) -> Tables:
     items = pa.array([item for line in lines for item in line[1:]], pa.string())
     raw = Raw(pa.table({c.USER: owner, c.ITEM: items}), shown)
     people = pa.table({c.USER: pa.array(sorted({u for u, n in zip(users, counts, strict=True) if not n}), pa.string())})
-    return merged([canonical(raw, spec), Tables(users=people)])
+    found = canonical(raw, spec)
+    if not _ordered(lines):
+        return merged([found, Tables(users=people)])
+    at = found.interactions.schema.get_field_index(c.POSITION)
+    placed = found.interactions.set_column(at, c.POSITION, pa.array(_places(users, counts), pa.int64()))
+    note = (
+        f"{Path(shown).name}: lists are not sorted by item, so their order is kept; `given` splits carve valid by it."
+    )
+    return merged([replace(found, interactions=placed, notes=(*found.notes, note)), Tables(users=people)])
 
 
 def _repeat(counts: list[int]) -> list[int]:
     return [row for row, count in enumerate(counts) for _ in range(count)]
+
+
+def _ordered(lines: list[list[str]]) -> bool:
+    """Whether the order of items says anything: fewer than half of the lists are sorted by item."""
+    lists = [line[1:] for line in lines if len(line) > SHORTEST]
+    in_order = sum(items == sorted(items, key=_number) for items in lists)
+    return 2 * in_order < len(lists)
+
+
+def _number(word: str) -> tuple[int, str]:
+    return (int(word), "") if word.isdecimal() else (-1, word)
+
+
+def _places(users: list[str], counts: list[int]) -> list[int]:
+    """Place of each item in its user's list; a further line of the same user goes on where the last one ended."""
+    ends: dict[str, int] = {}
+    places: list[int] = []
+    for user, count in zip(users, counts, strict=True):
+        start = ends.get(user, 0)
+        places.extend(range(start, start + count))
+        ends[user] = start + count
+    return places
 
 
 def _lines(path: Path, shown: str) -> Iterator[list[str]]:

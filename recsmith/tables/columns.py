@@ -12,11 +12,13 @@ EVENT = "event"
 """view, cart, buy, ...; ``interaction`` where the source names none."""
 SPLIT = "split"
 """train, valid or test where the source comes split, else null."""
+POSITION = "position"
+"""Place in the user's list, int64, where the source gives ordered lists; else null."""
 TITLE = "title"
 SOURCE_USER, TARGET_USER = "user_id", "friend_id"
 HEAD, RELATION, TAIL = "head", "relation", "tail"
 
-INTERACTIONS = (USER, ITEM, TIMESTAMP, WEIGHT, EVENT, SPLIT)
+INTERACTIONS = (USER, ITEM, TIMESTAMP, WEIGHT, EVENT, SPLIT, POSITION)
 ORDER = (USER, TIMESTAMP, ITEM, EVENT, WEIGHT, SPLIT)
 """How interactions are ordered in every file; nulls first in those of the splits, strings by their UTF-8 bytes."""
 DEFAULT_EVENT = "interaction"

@@ -18,19 +18,9 @@ from ibis.backends.duckdb import Backend
 
 from recsmith.errors import UserError
 from recsmith.files import replacing
-from recsmith.tables.columns import EVENT, INTERACTIONS, ITEM, ORDER, SPLIT, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import INTERACTIONS, ORDER
+from recsmith.tables.schema import SCHEMA
 
-SCHEMA = pa.schema(
-    [
-        (USER, pa.string()),
-        (ITEM, pa.string()),
-        (TIMESTAMP, pa.int64()),
-        (WEIGHT, pa.float64()),
-        (EVENT, pa.string()),
-        (SPLIT, pa.string()),
-    ]
-)
-"""Types of the interactions, in the order of ``columns.INTERACTIONS``."""
 ROW_GROUP = 1_000_000
 _NUMBERS = itertools.count()
 

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from recsmith.tables.columns import EVENT, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import EVENT, ITEM, POSITION, SPLIT, TIMESTAMP, USER, WEIGHT
 from recsmith.tables.connect import count
 from recsmith.tables.prepare import PAIR
 
@@ -21,21 +21,21 @@ HEX_DIGITS = 13
 def mark_candidates(rows: ibis.Table, target: str | None) -> ibis.Table:
     """Add ``candidate``: true for the last row of the target event of each pair, at most one a pair."""
     rows = rows.mutate(_target=_[EVENT] == target if target is not None else ibis.literal(True))
-    order = [ibis.desc(rows[name], nulls_first=False) for name in (TIMESTAMP, EVENT, WEIGHT, SPLIT)]
+    order = [ibis.desc(rows[name], nulls_first=False) for name in (TIMESTAMP, POSITION, EVENT, WEIGHT, SPLIT)]
     rows = rows.mutate(_rank=ibis.row_number().over(group_by=[*PAIR, "_target"], order_by=order))
     return rows.mutate(candidate=_["_target"] & (_["_rank"] == 0)).drop("_target", "_rank")
 
 
 def last_of_each_user(rows: ibis.Table, valid: float | None, test: float | None) -> Any:
-    """The label of each candidate: a user's last ones are test, those before them valid; ties in time by item id.
+    """The label of each candidate: a user's last ones are test, those before them valid.
 
     Of a user's ``n`` candidates test gets ``max(1, floor(n * test + 0.5))``, valid ``max(1, floor(n * valid + 0.5))``
     (one each where the share is None, none where it is 0), but train always keeps the first: a user with one candidate
-    is in train only, one with two in train and test.
+    is in train only, one with two in train and test. Ties in time go by place in the list, then by item id.
     """
     groups = [rows[USER], rows["candidate"]]
     n: Any = rows.count().over(group_by=groups)
-    newest_first = [ibis.desc(rows[TIMESTAMP]), ibis.desc(rows[ITEM])]
+    newest_first = [ibis.desc(rows[name]) for name in (TIMESTAMP, POSITION, ITEM)]
     position: Any = ibis.row_number().over(group_by=groups, order_by=newest_first)
     n_test: Any = ibis.least(_share(n, test), n - 1)
     n_valid: Any = ibis.least(_share(n, valid), n - 1 - n_test)

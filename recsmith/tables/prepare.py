@@ -10,7 +10,7 @@ from ibis import _
 
 from recsmith.config.split import KCore, Split
 from recsmith.errors import UserError
-from recsmith.tables.columns import DEFAULT_EVENT, EVENT, ITEM, SPLIT, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import DEFAULT_EVENT, EVENT, ITEM, POSITION, SPLIT, TIMESTAMP, USER, WEIGHT
 from recsmith.tables.connect import count, kept, release
 
 PAIR = (USER, ITEM)
@@ -46,19 +46,20 @@ def prepare(rows: ibis.Table, params: Split, *, keep_split: bool) -> Prepared:
 def dedupe(rows: ibis.Table, keep: str) -> ibis.Table:
     """One row for each (user, item, event, source split).
 
-    ``last`` and ``first`` keep the row with the greatest or smallest (timestamp, weight), where no timestamp counts as
-    the oldest; ``sum`` and ``max`` keep the last timestamp and join the weights (a missing weight counts 1 in a sum).
+    ``last`` and ``first`` keep the row with the greatest or smallest (timestamp, position, weight), where no timestamp
+    counts as the oldest; ``sum`` and ``max`` keep the last timestamp and position and join the weights (a missing
+    weight counts 1 in a sum).
     """
     keys = [USER, ITEM, EVENT, SPLIT]
     if keep in ("last", "first"):
         direction = ibis.desc if keep == "last" else ibis.asc
-        order = [direction(rows[name], nulls_first=keep == "first") for name in (TIMESTAMP, WEIGHT)]
+        order = [direction(rows[name], nulls_first=keep == "first") for name in (TIMESTAMP, POSITION, WEIGHT)]
         ranked = rows.mutate(_rank=ibis.row_number().over(group_by=keys, order_by=order))
         return ranked.filter(ranked["_rank"] == 0).drop("_rank")
     # Added in a fixed order: floating-point sums depend on it.
     rows = rows.mutate(**{WEIGHT: _[WEIGHT].fill_null(1.0)}) if keep == "sum" else rows
     joined = _[WEIGHT].collect(order_by=_[WEIGHT]).sums() if keep == "sum" else _[WEIGHT].max()
-    return rows.group_by(keys).agg(**{TIMESTAMP: _[TIMESTAMP].max(), WEIGHT: joined})
+    return rows.group_by(keys).agg(**{TIMESTAMP: _[TIMESTAMP].max(), POSITION: _[POSITION].max(), WEIGHT: joined})
 
 
 def heavy_enough(rows: ibis.Table, min_weight: float | None) -> ibis.Table:

@@ -13,11 +13,14 @@ import ibis
 
 from recsmith.config.split import Split
 from recsmith.errors import UserError
-from recsmith.tables.columns import EVENT, SPLIT, SPLITS, TIMESTAMP, USER
+from recsmith.tables.columns import EVENT, POSITION, SPLIT, SPLITS, TIMESTAMP, USER
 from recsmith.tables.connect import count, kept, release
 from recsmith.tables.demands import TEMPORAL, check
 from recsmith.tables.methods import at_random, by_cut, last_of_each_user, mark_candidates
 from recsmith.tables.prepare import PAIR
+
+ENDS = {"per_user_temporal": TIMESTAMP, "end_of_list": POSITION}
+"""Ways to take valid from the end of each user's train, by preference, and the column that each needs."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,20 @@ def assign(rows: ibis.Table, params: Split, carved: str, seed: int) -> ibis.Tabl
 
 
 def carving(rows: ibis.Table, params: Split) -> str:
-    """How valid was made: the method itself, ``given``, or how it is carved from a given train."""
+    """How valid was made: the method itself, ``given``, or how it is carved from a given train.
+
+    The end of a history resembles what comes after it more than a random part does, so train is carved by time or,
+    where it has none, by place in the user's list; at random where it has neither or ``params.carve`` says so.
+    """
     if params.method != "given":
         return params.method
     if count(rows.filter(rows[SPLIT] == "valid")):
         return "given"
+    if params.carve == "random":
+        return "random"
     train = rows.filter(rows[SPLIT] == "train")
-    return "random" if count(train.filter(train[TIMESTAMP].isnull())) else "per_user_temporal"
+    known = [name for name, column in ENDS.items() if not count(train.filter(train[column].isnull()))]
+    return known[0] if known else "random"
 
 
 def seal(labelled: ibis.Table, params: Split, carved: str) -> Sealed:
@@ -112,8 +122,7 @@ def _given(rows: ibis.Table, params: Split, carved: str, seed: int) -> ibis.Tabl
     if carved == "given":
         return rows
     train = mark_candidates(rows.filter(rows[SPLIT] == "train"), params.target_event)
-    temporal = carved == "per_user_temporal"
-    part = last_of_each_user(train, params.valid, 0) if temporal else at_random(train, params.valid, 0, seed)
+    part = last_of_each_user(train, params.valid, 0) if carved in ENDS else at_random(train, params.valid, 0, seed)
     return ibis.union(_labelled(train, part).select(*rows.columns), rows.filter(rows[SPLIT] != "train"))
 
 

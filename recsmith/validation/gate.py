@@ -14,7 +14,8 @@ from ibis.backends.duckdb import Backend
 
 from recsmith.config.validate import Validate
 from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
-from recsmith.tables.connect import SCHEMA, read
+from recsmith.tables.connect import read
+from recsmith.tables.schema import SCHEMA
 from recsmith.validation.checks import Check, fact_checks, row_checks, schema_check, severity
 from recsmith.validation.expect import Outcome, judge, merged
 from recsmith.validation.facts import Tables, facts

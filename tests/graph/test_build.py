@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from interaction_rows import interactions
 
 from recsmith.config.graph import Graph as Params
 from recsmith.errors import UserError
@@ -16,7 +17,7 @@ from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.maps import describe, ids, knowledge, numbers, social
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.graph.stats import stats
-from recsmith.tables.connect import SCHEMA, write_arrow
+from recsmith.tables.connect import write_arrow
 
 TRAIN = [
     ("bo", "x", 5, 4.0, "buy"),
@@ -29,15 +30,8 @@ PEOPLE = pa.table({"user_id": ["al", "bo", "quiet"]})
 ITEMS = pa.table({"item_id": ["shelf", "x", "x"], "title": ["Shelf", "The X", "Other"], "genre": ["g", None, "h"]})
 
 
-def table(rows: list[tuple]) -> pa.Table:
-    columns = [[row[n] for row in rows] for n in range(5)] + [[None] * len(rows)]
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
-    )
-
-
 def built(train: list[tuple] = TRAIN, valid: list[tuple] = VALID, **params: Any) -> Built:
-    return build(table(train), table(valid), PEOPLE, ITEMS, Params(**params))
+    return build(interactions(train), interactions(valid), PEOPLE, ITEMS, Params(**params))
 
 
 def test_the_maps_hold_everyone_ingest_saw_and_the_catalogue_known_at_the_cut() -> None:
@@ -111,7 +105,7 @@ def test_a_graph_that_cannot_be_built_says_why(train: list, says: str) -> None:
 
 def test_no_users_is_an_error() -> None:
     with pytest.raises(UserError, match="no users"):
-        build(table(TRAIN), table(VALID), PEOPLE.slice(0, 0), ITEMS, Params())
+        build(interactions(TRAIN), interactions(VALID), PEOPLE.slice(0, 0), ITEMS, Params())
 
 
 def test_isolated_nodes_degrees_and_events_are_counted() -> None:
@@ -161,7 +155,7 @@ def test_triples_know_which_ends_are_items() -> None:
 def written(tmp_path: Path) -> Callable[[Path], dict[str, Any]]:
     split, ingest = tmp_path / "split", tmp_path / "ingest"
     for name, rows in (("train", TRAIN), ("valid", VALID)):
-        write_arrow(table(rows), split / f"{name}.parquet")
+        write_arrow(interactions(rows), split / f"{name}.parquet")
     write_arrow(PEOPLE, split / "people.parquet")
     write_arrow(ITEMS, ingest / "items.parquet")
     write_arrow(pa.table({"user_id": ["al"], "city": ["Rome"]}), ingest / "users.parquet")

@@ -77,6 +77,29 @@ def test_lightgcn_text_keeps_its_split_and_users_without_items(tmp_path: Path) -
     assert found.users["user_id"].to_pylist() == ["2"]
 
 
+def test_lists_that_are_not_sorted_keep_the_place_of_each_item_and_a_further_line_of_a_user_goes_on(
+    tmp_path: Path,
+) -> None:
+    lines(tmp_path / "log.txt", "0 7 5 9", "1 8 2", "0 4 6 1")
+    found = read_files(tmp_path, path="log.txt", format="lightgcn")
+    assert found.interactions["position"].to_pylist() == [0, 1, 2, 0, 1, 3, 4, 5]
+    assert any("their order is kept" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("content", [["0 5 7 9", "1 2 10 30", "2 8 4"], ["0 a b c"]])
+def test_sorted_lists_have_no_places(tmp_path: Path, content: list[str]) -> None:
+    lines(tmp_path / "log.txt", *content)
+    found = read_files(tmp_path, path="log.txt", format="lightgcn")
+    assert found.interactions["position"].null_count == found.interactions.num_rows
+    assert found.notes == ()
+
+
+def test_a_column_called_position_is_not_taken_for_a_place_in_a_list(tmp_path: Path) -> None:
+    lines(tmp_path / "log.csv", "user_id,item_id,position", "a,x,top")
+    found = read_files(tmp_path, path="log.csv", format="delimited", files=[{"delimiter": ","}])
+    assert found.interactions["position"].to_pylist() == [None]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -85,6 +85,7 @@ def test_rows_are_ordered_by_user_time_and_item_with_nulls_last(tmp_path: Path) 
             c.WEIGHT: pa.nulls(len(rows), pa.float64()),
             c.EVENT: ["view"] * len(rows),
             c.SPLIT: pa.nulls(len(rows), pa.string()),
+            c.POSITION: pa.nulls(len(rows), pa.int64()),
         }
     )
     write_tables(Tables(interactions=table), tmp_path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import ibis
-import pyarrow as pa
 import pytest
 from ibis.backends.duckdb import Backend
+from interaction_rows import interactions
 
-from recsmith.tables.connect import SCHEMA, connect
+from recsmith.tables.connect import connect
 
 Make = Callable[[Sequence[tuple]], ibis.Table]
 
@@ -23,14 +23,12 @@ def backend() -> Iterator[Backend]:
 
 @pytest.fixture(scope="session")
 def make(backend: Backend) -> Make:
-    """Interactions from rows (user, item, timestamp, weight, event, split); the last ones may be left out."""
+    """Interactions from rows (user, item, timestamp, weight, event, split, position); the last ones may be left out."""
 
     def _make(rows: Sequence[tuple]) -> ibis.Table:
-        full = [(*row, *(None, None, None, "interaction", None)[len(row) - 1 :]) for row in rows]
-        columns = [[row[n] for row in full] for n in range(len(SCHEMA.names))]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        full = [(*row, *(None, None, "interaction")[len(row) - 2 :]) for row in rows]
         name = f"given_{next(_NUMBERS)}"
-        backend.con.register(name, pa.table(arrays, schema=SCHEMA))
+        backend.con.register(name, interactions(full))
         return backend.table(name)
 
     return _make

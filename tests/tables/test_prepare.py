@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recsmith.config.split import KCore, Split
 from recsmith.errors import UserError
+from recsmith.tables.columns import INTERACTIONS
 from recsmith.tables.prepare import dedupe, k_core, people, prepare
 
 Make = Callable[[list], ibis.Table]
@@ -37,7 +38,7 @@ def test_dedupe_leaves_one_row_a_key_is_a_fixed_point_and_knows_no_row_order(mak
     @QUICK
     @given(logs, st.randoms(use_true_random=False))
     def holds(rows: list, random: Any) -> None:
-        once = dedupe(make(rows), keep).select("user_id", "item_id", "timestamp", "weight", "event", "split")
+        once = dedupe(make(rows), keep).select(*INTERACTIONS)
         found = once.to_pyarrow().to_pylist()
         keys = Counter((row["user_id"], row["item_id"], row["event"]) for row in found)
         assert keys == Counter({(row[0], row[1], row[4]) for row in rows})

@@ -10,7 +10,8 @@ import pytest
 from ibis.backends.duckdb import Backend
 
 from recsmith.config.split import Split
-from recsmith.tables.connect import SCHEMA, write_arrow
+from recsmith.tables.connect import write_arrow
+from recsmith.tables.schema import SCHEMA
 from recsmith.tables.seal import split_files
 
 
@@ -21,7 +22,7 @@ def movielens(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(mirror / "ml-latest-small" / "ml-latest-small.zip") as archive:
         rows = csv.read_csv(io.BytesIO(archive.read("ml-latest-small/ratings.csv")))
     columns = [rows["userId"], rows["movieId"], rows["timestamp"], rows["rating"]]
-    constant = [pa.array(["interaction"] * len(rows)), pa.nulls(len(rows))]
+    constant = [pa.array(["interaction"] * len(rows)), pa.nulls(len(rows)), pa.nulls(len(rows))]
     write_arrow(pa.table([*columns, *constant], names=SCHEMA.names).cast(SCHEMA), folder / "interactions.parquet")
     write_arrow(pa.table({"user_id": pa.array([], pa.string())}), folder / "users.parquet")
     return folder

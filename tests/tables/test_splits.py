@@ -215,6 +215,18 @@ def test_valid_is_carved_from_a_given_train_and_never_from_test(make: Make, time
         assert found["valid"] == {str(n) for n in range(30, 40)}
 
 
+def test_valid_is_the_end_of_ordered_lists_where_a_given_train_has_no_times(make: Make) -> None:
+    lists = {"a": "583179426", "b": "21"}
+    rows = [(user, item, None, None, "x", "train", at) for user in lists for at, item in enumerate(lists[user])]
+    table = make([*rows, ("a", "t", None, None, "x", "test", 0)])
+    params = Split(method="given", valid=0.3)
+    sealed = split(table, params, seed=3)
+    found = {(row["user_id"], row["item_id"]) for row in sealed.parts["valid"].to_pyarrow().to_pylist()}
+    assert sealed.carved == "end_of_list"
+    assert found == {("a", "4"), ("a", "2"), ("a", "6"), ("b", "1")}
+    assert split(table, params.model_copy(update={"carve": "random"}), seed=3).carved == "random"
+
+
 @pytest.mark.parametrize(
     ("rows", "params", "says"),
     [

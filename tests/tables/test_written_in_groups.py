@@ -9,17 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from interaction_rows import interactions
 
-from recsmith.tables.connect import SCHEMA, count, engine, given, kept, release, write_interactions
+from recsmith.tables.connect import count, engine, given, kept, release, write_interactions
 
 
 def log(rows: int, seed: int = 0) -> pa.Table:
     rng = np.random.default_rng(seed)
     users = [None if user == 3 else f"u{user}" for user in rng.integers(0, 7, rows)]
     columns = [users, [f"i{item}" for item in rng.permutation(rows)], rng.integers(0, 5, rows), rng.random(rows)]
-    columns += [["view"] * rows, [None] * rows]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    return pa.table(arrays, schema=SCHEMA)
+    return interactions(list(zip(*columns, ["view"] * rows, strict=True)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 50])

@@ -8,11 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from interaction_rows import interactions
 
 from recsmith.config.validate import Checks, Validate
 from recsmith.errors import UserError
 from recsmith.files import write_json
-from recsmith.tables.connect import SCHEMA, engine, write_arrow
+from recsmith.tables.connect import engine, write_arrow
+from recsmith.tables.schema import SCHEMA
 from recsmith.validation.facts import unit_of
 from recsmith.validation.findings import Finding, Report, stop_if_broken, text_table
 from recsmith.validation.gate import inspect
@@ -26,9 +28,7 @@ Judge = Callable[..., Report]
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     def _judge(rows: list, users: list | None = None, items: list | None = None, **params: Any) -> Report:
-        columns = [[row[n] for row in rows] for n in range(len(SCHEMA))]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        write_arrow(pa.table(arrays, schema=SCHEMA), tmp_path / "interactions.parquet")
+        write_arrow(interactions(rows), tmp_path / "interactions.parquet")
         return again(users, items, **params)
 
     def again(users: list | None = None, items: list | None = None, **params: Any) -> Report:
@@ -47,7 +47,7 @@ def of(report: Report, name: str) -> Finding:
 
 def changed(n: int, **values: Any) -> list[tuple]:
     """GOOD with row ``n`` changed."""
-    row = dict(zip(SCHEMA.names, GOOD[n], strict=True)) | values
+    row = dict(zip(SCHEMA.names, GOOD[n], strict=False)) | values
     return [*GOOD[:n], tuple(row.values()), *GOOD[n + 1 :]]
 
 
