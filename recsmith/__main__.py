@@ -18,6 +18,8 @@ COMMANDS = {
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "similar": "the items most like a given one",
     "embed": "the vectors of users and items as Parquet",
+    "encrypt": "a bundle, or any file or folder, to one encrypted file",
+    "decrypt": "an encrypted file back to what it was",
 }
 
 

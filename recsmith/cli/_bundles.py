@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from recsmith.serving.bundle import Bundle, load
 
 DEFAULT = Path("data/compress/bundle")
 SHOWN = 10
@@ -13,7 +16,21 @@ SHOWN = 10
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """The option that names the bundle."""
-    parser.add_argument("--bundle", type=Path, default=DEFAULT, help=f"folder of the bundle (default: {DEFAULT})")
+    parser.add_argument(
+        "--bundle", type=Path, default=DEFAULT, help=f"the bundle, encrypted or not (default: {DEFAULT})"
+    )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Bundle]:
+    """The bundle, decrypted to a private folder for as long as it is used where it is encrypted."""
+    if not path.is_file():
+        yield load(path)
+        return
+    from recsmith.privacy.archive import plain  # an open bundle needs numpy alone
+
+    with plain(path) as folder:
+        yield load(folder)
 
 
 def warn(text: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsmith.cli._bundles import add_bundle, warn
+from recsmith.cli._bundles import add_bundle, opened, warn
 from recsmith.serving.arrow import write_parquet
-from recsmith.serving.bundle import load
+from recsmith.serving.bundle import Bundle
 from recsmith.serving.strings import Strings
 
 
@@ -21,12 +21,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write items, then users; users without a history have no vector and are left out."""
-    bundle = load(args.bundle)
+    with opened(args.bundle) as bundle:
+        _write(bundle, args.out)
+
+
+def _write(bundle: Bundle, out: Path) -> None:
     items, users = bundle.embed()
     filled = np.flatnonzero(np.diff(bundle.histories.indptr))
     if len(filled) < len(users):
         warn(f"{len(users) - len(filled)} users have no history and no vector; they are left out.")
     kinds = Strings.of(("item", "user")).take(np.repeat([0, 1], [len(items), len(filled)]))
     ids = Strings.joined(bundle.items, bundle.users.take(filled))
-    write_parquet(args.out, {"kind": kinds, "id": ids, "vector": np.concatenate([items, users[filled]])})
-    print(f"{len(items):,} items and {len(filled):,} users, {items.shape[1]} numbers each, in {args.out}")
+    write_parquet(out, {"kind": kinds, "id": ids, "vector": np.concatenate([items, users[filled]])})
+    print(f"{len(items):,} items and {len(filled):,} users, {items.shape[1]} numbers each, in {out}")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recsmith.cli._bundles import add_bundle, number, some, warn
+from recsmith.cli._bundles import add_bundle, number, opened, some, warn
 from recsmith.cli._users import add_key, read_users
 from recsmith.errors import UserError
 from recsmith.privacy.pseudonyms import stored
 from recsmith.serving.arrow import write_parquet
-from recsmith.serving.bundle import Answer, Bundle, Lists, load
+from recsmith.serving.bundle import Answer, Bundle, Lists
 from recsmith.serving.strings import Strings
 
 
@@ -33,13 +33,13 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("give either --users (all, or a file) or --history (item ids), and not both.")
     if args.users is not None and args.out is None:
         raise UserError("--users needs --out FILE.parquet; lists of many users do not go to the screen.")
-    bundle = load(args.bundle)
-    if args.k > len(bundle.items):
-        warn(f"k = {args.k} is more than the {len(bundle.items)} items of the catalogue; lists end sooner.")
-    if args.users is not None:
-        _users(bundle, args)
-    else:
-        _history(bundle, args)
+    with opened(args.bundle) as bundle:
+        if args.k > len(bundle.items):
+            warn(f"k = {args.k} is more than the {len(bundle.items)} items of the catalogue; lists end sooner.")
+        if args.users is not None:
+            _users(bundle, args)
+        else:
+            _history(bundle, args)
 
 
 def _users(bundle: Bundle, args: argparse.Namespace) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from recsmith.cli._bundles import add_bundle, number
-from recsmith.serving.bundle import load
+from recsmith.cli._bundles import add_bundle, number, opened
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the nearest items by the cosine of their vectors."""
-    bundle = load(args.bundle)
-    items, cosines = bundle.similar(args.item, args.k)
-    print(f"{'rank':>4}  {'cosine':>8}  item")
-    for rank, (place, cosine) in enumerate(zip(items.tolist(), cosines.tolist(), strict=True), start=1):
-        if place >= 0:
-            print(f"{rank:>4}  {cosine:>8.4f}  {bundle.label(place)}")
+    with opened(args.bundle) as bundle:
+        items, cosines = bundle.similar(args.item, args.k)
+        print(f"{'rank':>4}  {'cosine':>8}  item")
+        for rank, (place, cosine) in enumerate(zip(items.tolist(), cosines.tolist(), strict=True), start=1):
+            if place >= 0:
+                print(f"{rank:>4}  {cosine:>8.4f}  {bundle.label(place)}")

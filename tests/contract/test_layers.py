@@ -19,6 +19,7 @@ ROOMS = {
     "great_expectations": ("recsmith/validation/",),
     "wandb": ("stages/_track.py",),
     "dvc": (),
+    "cryptography": ("recsmith/privacy/",),
     "torch_geometric": ("recsmith/operators/",),
     "altair": ("recsmith/report/",),
     "ibis": ("recsmith/tables/", "recsmith/validation/", "recsmith/sources/sql.py"),

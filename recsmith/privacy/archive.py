@@ -1,0 +1,90 @@
+"""Files and folders sealed into one file, and brought back whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recsmith.errors import UserError
+from recsmith.files import replacing
+from recsmith.privacy.keys import Key
+from recsmith.privacy.sealing import CHUNK, MAGIC, Header, Opener, Sealer, header, is_sealed, key_for
+
+IN_MEMORY = Path("/dev/shm")
+"""Where Linux keeps files in memory: what is opened for a moment does not touch the disk."""
+
+
+def seal(source: Path, target: Path, key: Key) -> None:
+    """Encrypt a file or a folder (links and modes of files included) to ``target``, whole or not at all."""
+    if not source.exists():
+        raise UserError(f"{source} does not exist.")
+    with replacing(target) as aside, aside.open("wb") as handle:
+        sealer = Sealer(handle, key, "folder" if source.is_dir() else "file")
+        if source.is_dir():
+            with tarfile.open(fileobj=sealer, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # pyright: ignore[reportArgumentType, reportCallIssue]
+                archive.add(source, ".")
+        else:
+            with source.open("rb") as content:
+                shutil.copyfileobj(content, sealer, CHUNK)
+        sealer.close()
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def unseal(source: Path, target: Path) -> None:
+    """Decrypt ``source`` to ``target`` with the key of the environment, whole or not at all.
+
+    Raises UserError where the key is missing or another one, or the file was altered; ``target`` then stays as it was.
+    """
+    with opened(source) as opener, replacing(target) as aside:
+        if opener.header.kind == "folder":
+            aside.mkdir()
+            with tarfile.open(fileobj=opener, mode="r|") as archive:  # pyright: ignore[reportArgumentType, reportCallIssue]
+                archive.extractall(aside, filter="data")
+            opener.read()
+        else:
+            with aside.open("wb") as handle:
+                shutil.copyfileobj(opener, handle, CHUNK)
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Opener]:
+    """The content of a sealed file, under the key of the environment."""
+    shown = str(source)
+    key = key_for(shown, described(source))
+    with source.open("rb") as handle:
+        yield Opener(handle, key, shown)
+
+
+def described(source: Path) -> Header:
+    """The header of a sealed file; UserError where there is none."""
+    try:
+        with source.open("rb") as handle:
+            return header(handle, str(source))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserError(f"{source} is no encrypted file.") from error
+
+
+def sealed(path: Path) -> bool:
+    """Whether there is a sealed file at ``path``."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return is_sealed(handle.read(len(MAGIC)))
+
+
+@contextmanager
+def plain(path: Path) -> Iterator[Path]:
+    """``path`` itself, or what is sealed in it, decrypted to a private folder that is removed afterwards."""
+    if not sealed(path):
+        yield path
+        return
+    where = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="recsmith-", dir=where) as folder:
+        unseal(path, Path(folder) / path.stem)
+        yield Path(folder) / path.stem
