@@ -87,8 +87,7 @@ BLOCK = 64 + sealing.TAG
         lambda head, chunks: head[:-1],
         lambda head, chunks: sealed(bytes(200))[: len(head)] + b"".join(chunks),
     ],
-    ids="cut reordered doubled left_out repeated longer shorter no_chunk no_header other_salt".split(),
-)  # fmt: skip
+)
 def test_truncation_reordering_and_splicing_are_refused(change: Callable[[bytes, list[bytes]], bytes]) -> None:
     good = sealed(bytes(range(256)))
     head, body = good[: sealing.HEADER.size], good[sealing.HEADER.size :]
