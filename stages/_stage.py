@@ -19,11 +19,11 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import psutil
-from filelock import FileLock, Timeout
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
+from recsmith import locks
 from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
@@ -34,6 +34,7 @@ STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train",
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 WORK = Path(".work")
+LOCKS = WORK / "locks"
 LOCK_SECONDS = 5.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Of the machine, not of our code: a full or read-only disk, a quota, a missing permission."""
@@ -152,10 +153,15 @@ def run_id() -> str:
     given = os.environ.get("RECSMITH_RUN")
     if given:
         return given
+    line = _line()
+    born = datetime.fromtimestamp(line.create_time(), UTC)
+    return f"{born:%Y%m%d-%H%M%S}-{line.pid}"
+
+
+def _line() -> psutil.Process:
+    """The ``dvc`` process that runs us, else our own."""
     process = psutil.Process()
-    root = next((parent for parent in process.parents() if _is_dvc(parent)), process)
-    born = datetime.fromtimestamp(root.create_time(), UTC)
-    return f"{born:%Y%m%d-%H%M%S}-{root.pid}"
+    return next((parent for parent in process.parents() if _is_dvc(parent)), process)
 
 
 def _is_dvc(process: psutil.Process) -> bool:
@@ -167,19 +173,31 @@ def _is_dvc(process: psutil.Process) -> bool:
 
 @contextmanager
 def only_writer(name: str) -> Iterator[None]:
-    """Hold the stage's lock; UserError names the process that holds it (a stage outlives a killed ``dvc``)."""
-    folder = WORK / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / f"{name}.pid"
+    """Hold the workspace's one stage lock; UserError names the process that is in the way.
+
+    First the lock, then the look at the flow: a flow does it the other way round, so one of the two sees the other.
+    """
+    line = _line()
+    words = {"stage": name, "run": run_id(), "line": {"pid": line.pid, "created": line.create_time()}}
     try:
-        with FileLock(folder / f"{name}.lock", timeout=LOCK_SECONDS):
-            holder.write_text(str(os.getpid()), encoding="utf-8")
+        with locks.held(LOCKS / "stage.lock", words, LOCK_SECONDS):
+            _refuse_during_a_flow()
             yield
-    except Timeout as error:
-        pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+    except locks.Busy as error:
+        pid, other = error.holder.get("pid", "unknown"), error.holder.get("stage", "unknown")
         raise UserError(
-            f"process {pid} is running this stage here already. Wait for it or end it (kill {pid}), then run again."
+            f"process {pid} is running stage {other} here. Wait for it or end it (kill {pid}), then run again."
         ) from error
+
+
+def _refuse_during_a_flow() -> None:
+    flow = locks.holder(LOCKS / "workspace.lock")
+    if flow and os.environ.get("RECSMITH_WORKSPACE") != str(flow.get("pid")):
+        pid = flow.get("pid", "unknown")
+        raise UserError(
+            f"process {pid} holds this workspace ({flow.get('what', 'a flow')}, since {flow.get('since', 'unknown')}). "
+            f"Wait for it, cancel it in Prefect or end it (kill {pid}), then run again."
+        )
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -146,18 +147,37 @@ def test_what_a_killed_writer_left_aside_is_swept(run: Stage, folder: Path) -> N
     assert sorted(path.name for path in (folder / "data/split").iterdir()) == ["run.json", "timing.json"]
 
 
-def test_a_second_writer_is_refused_and_told_who_is_at_it(run: Stage, folder: Path) -> None:
-    first = subprocess.Popen(command("import time\nprint('in', flush=True)\ntime.sleep(60)"), cwd=folder,
-                             env=environment(), stdout=subprocess.PIPE, text=True)  # fmt: skip
+@contextmanager
+def running(folder: Path, program: list[str], **more: str) -> Iterator[int]:
+    """The process of ``program``, from the moment it says ``in``; killed at the end."""
+    child = subprocess.Popen(program, cwd=folder, env=environment(**more), stdout=subprocess.PIPE, text=True)
     try:
-        assert first.stdout is not None
-        assert any(line == "in\n" for line in first.stdout)
+        assert child.stdout is not None
+        assert any(line == "in\n" for line in child.stdout)
+        yield child.pid
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_a_second_stage_is_refused_and_told_who_is_at_it(run: Stage, folder: Path) -> None:
+    with running(folder, command("import time\nprint('in', flush=True)\ntime.sleep(60)")) as pid:
         result = run("pass")
         assert result.returncode == 1
-        assert f"process {first.pid} is running this stage here already" in result.stderr
-    finally:
-        first.kill()
-        first.communicate()
+        assert f"process {pid} is running stage split here. Wait for it or end it (kill {pid})" in result.stderr
+    assert run("pass").returncode == 0
+
+
+def test_a_stage_typed_during_a_flow_is_refused_and_the_flows_own_runs(run: Stage, folder: Path) -> None:
+    held = "from recsmith.locks import held\nfrom pathlib import Path\nimport time\n"
+    held += "with held(Path('.work/locks/workspace.lock'), {'what': 'nightly'}, 0):\n"
+    held += "    print('in', flush=True)\n    time.sleep(60)"
+    with running(folder, [sys.executable, "-c", held]) as pid:
+        refused = run("pass")
+        assert refused.returncode == 1
+        assert f"split: process {pid} holds this workspace (nightly, since " in refused.stderr
+        assert run("pass", RECSMITH_WORKSPACE="1").returncode == 1
+        assert run("pass", RECSMITH_WORKSPACE=str(pid)).returncode == 0
     assert run("pass").returncode == 0
 
 
