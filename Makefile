@@ -14,7 +14,7 @@ TESTS := not slow or short
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench bench-line review clean
+.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench bench-line pull push review clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +84,12 @@ bench: $(INSTALLED) ## the short form of all benchmarks, on the demo (minutes); 
 
 bench-line: $(INSTALLED) ## measure the line: time of both runs, peak memory
 	@python -m benchmarks.line
+
+pull: $(INSTALLED) ## bring results from the team's remote (TARGETS=..., REMOTE=...) and compare them with their md5s
+	@python -m tools.remotes pull $(TARGETS) $(if $(REMOTE),--remote $(REMOTE))
+
+push: $(INSTALLED) ## send results to the team's remote (TARGETS=..., REMOTE=...)
+	@python -m tools.remotes push $(TARGETS) $(if $(REMOTE),--remote $(REMOTE))
 
 review: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
 	@git status --short

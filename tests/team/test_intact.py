@@ -2,59 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from small_projects import alter, object_of, run
 
-from tools.intact import Out, chosen, objects, place, problems, tracked
-
-PIPELINE = """
-stages:
-  copy:
-    cmd: mkdir -p folder && cp source/a file && cp source/* folder
-    deps: [source]
-    outs: [folder, file]
-"""
-
-
-def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": path, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made")
-    (root / "source").mkdir()
-    for name in "ab":
-        (root / "source" / name).write_text(name, encoding="utf-8")
-    (root / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
-    for command in (["dvc", "init", "-q", "--no-scm"], ["dvc", "repro", "-q"], ["dvc", "add", "-q", "source"]):
-        assert run(root, *command).returncode == 0
-    return root
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "project"))
-
-
-def alter(file: Path) -> None:
-    """Other bytes of the same length under the same name, with the mode that DVC takes as proof."""
-    file.chmod(0o644)
-    file.write_text("X" * file.stat().st_size, encoding="utf-8")
-    file.chmod(0o444)
-
-
-def object_of(project: Path, path: str) -> Path:
-    (md5,) = (out.md5 for out in tracked(project) if out.path == Path(path))
-    return place(objects(project), md5)
+from tools.intact import Out, chosen, problems, tracked
 
 
 def kinds(project: Path, *targets: str) -> list[tuple[str, str]]:
@@ -131,5 +86,8 @@ def test_targets_are_stages_files_folders_above_and_files_inside() -> None:
 
 def test_an_unknown_target_is_refused_by_name(project: Path) -> None:
     result = run(project, sys.executable, "-m", "tools.intact", "trian")
-    assert (result.returncode, result.stdout) == (1, "")
-    assert "'trian' is neither recorded nor part of what is. Known: copy, source.dvc" in result.stderr
+    assert result.returncode == 1
+    assert (
+        "'trian' is neither recorded nor part of what is. Known: copy, source.dvc, and paths of theirs."
+        in result.stdout
+    )

@@ -1,0 +1,1 @@
+"""The team's remote: ``python -m tools.remotes push`` and ``pull``."""

@@ -1,0 +1,36 @@
+"""``make push`` and ``make pull``: what ``dvc.lock`` and ``*.dvc`` name, to and from the team's remote.
+
+Bytes are compared with their names on both ways, host keys are checked, and only a network that fails is tried again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from recsmith.errors import UserError
+from tools.remotes.ways import pull, push
+
+
+def main() -> int:
+    """Push or pull; the exit status is 1 where not all came over."""
+    parser = argparse.ArgumentParser("python -m tools.remotes", description="Results to and from the team's remote.")
+    parser.add_argument("way", choices=("push", "pull"))
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, a path or a .dvc file (default: all)")
+    parser.add_argument("--remote", help="a name in .dvc/config (default: the default remote)")
+    args = parser.parse_args()
+    try:
+        go = push if args.way == "push" else pull
+        go(Path.cwd(), args.targets, args.remote, lambda text: print(text, flush=True))
+    except UserError as error:
+        print(f"{args.way}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{args.way}: interrupted; what came over stays. Run it again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
