@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
-from recsmith import locks
+from recsmith import guard, locks
 from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
@@ -36,6 +36,7 @@ DATA = Path("data")
 WORK = Path(".work")
 LOCKS = WORK / "locks"
 LOCK_SECONDS = 5.0
+GRACE_SECONDS = 20.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Of the machine, not of our code: a full or read-only disk, a quota, a missing permission."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -102,6 +103,7 @@ def stage(name: str, run: Callable[[Context], None]) -> None:
     """Run one stage and exit: 0, or 1 with a plain message ``NAME: ...`` where something given cannot be used."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
+        _end_with_employers(name)
         _execute(name, run)
     except UserError as error:
         sys.exit(f"{name}: {error}")
@@ -121,6 +123,30 @@ def _place(error: OSError) -> str:
 def _terminated(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt(number)
+
+
+def _end_with_employers(name: str) -> None:
+    """End this stage as SIGTERM would when its ``dvc`` or its flow is gone: nobody would take what it makes.
+
+    Its children are killed where code that cannot be interrupted keeps it from ending them.
+    """
+    try:
+        employers = [guard.identity(pid) for pid in _employers()]
+    except psutil.NoSuchProcess as error:
+        raise UserError("the flow that started this stage is gone; run again.") from error
+
+    def end() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_SECONDS)
+        guard.end(guard.family(psutil.Process()))
+        os._exit(143)
+
+    guard.watch(lambda: not all(map(guard.alive, employers)), end)
+
+
+def _employers() -> list[int]:
+    flow = os.environ.get("RECSMITH_WORKSPACE")
+    return [*([line.pid] if (line := _line()).pid != os.getpid() else []), *([int(flow)] if flow else [])]
 
 
 def _execute(name: str, run: Callable[[Context], None]) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from nni.experiment import Experiment
 
+from recsmith import guard
 from recsmith.errors import UserError
-from recsmith.search import guard, nni_service
+from recsmith.search import nni_service
 from recsmith.search.attempt import answered, failed, identify
 from recsmith.search.nni_service import LOST, Say
 from recsmith.search.progress import Progress

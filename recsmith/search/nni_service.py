@@ -25,8 +25,8 @@ from nni.runtime.log import stop_experiment_logging
 from nni.tools.nnictl.config_utils import Experiments
 
 import recsmith
+from recsmith import guard
 from recsmith.errors import UserError
-from recsmith.search import guard
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answers
 from recsmith.search.task import Task
@@ -81,7 +81,7 @@ def owner_lives(name: str) -> bool:
     """Whether the driver that gave this name to its experiment still runs."""
     pid, _, rest = name.removeprefix("r").partition("-")
     try:
-        started = psutil.Process(int(pid)).create_time()
+        started = guard.identity(int(pid)).started
     except (psutil.NoSuchProcess, ValueError):
         return False
     return f"{started * 100:.0f}" == rest.partition("-")[0]

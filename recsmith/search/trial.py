@@ -14,7 +14,7 @@ from typing import Any
 
 import nni
 
-from recsmith.search import guard
+from recsmith import guard
 from recsmith.search.attempt import answer, answered, failed, identify, too_long
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import Task

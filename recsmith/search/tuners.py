@@ -21,9 +21,9 @@ from nni.common.hpo_utils import ParameterSpec, format_parameters
 from nni.tuner import Tuner
 from nni.utils import json2space
 
+from recsmith import guard
 from recsmith.config.base import Section
 from recsmith.files import digest
-from recsmith.search import guard
 from recsmith.search.store import Answers
 from recsmith.search.tree import NUMBER, Tree, proposals, sample
 

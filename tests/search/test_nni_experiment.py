@@ -117,7 +117,7 @@ def test_no_free_port_is_an_error_that_names_the_key(monkeypatch: pytest.MonkeyP
 
 
 def test_an_experiment_s_name_tells_whether_its_driver_lives() -> None:
-    from recsmith.search import guard
+    from recsmith import guard
 
     name = nni_service.experiment_id(guard.identity(), 14)
     assert len(name) <= 32

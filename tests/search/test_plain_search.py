@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from searches import eventually, task, tastes
 
-from recsmith.search import attempt, choose, guard, store
+from recsmith import guard
+from recsmith.search import attempt, choose, store
 from recsmith.search.plain import search
 from recsmith.search.progress import Progress
 from recsmith.search.store import Store
@@ -171,3 +172,13 @@ def test_a_process_is_known_by_number_and_start_and_ended_for_certain() -> None:
     child.wait(10)
     assert not guard.alive(who)
     assert eventually(lambda: gone, 10) == [True]
+
+
+def test_a_process_stays_itself_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    who, before = guard.identity(), psutil.Process().create_time()
+    boot = psutil._psplatform.boot_time
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: boot() + 3600)
+    assert psutil.Process().create_time() == pytest.approx(before + 3600)
+    assert guard.alive(who)

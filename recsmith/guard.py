@@ -19,19 +19,22 @@ class Identity(Section):
 
     pid: int
     started: float
+    """Seconds after the start of the machine, which setting the clock does not change."""
 
 
 def identity(pid: int | None = None) -> Identity:
     """The identity of a living process, by default of this one."""
-    process = psutil.Process(pid)
-    return Identity(pid=process.pid, started=process.create_time())
+    while True:
+        boot, process = psutil.boot_time(), psutil.Process(pid)
+        started = process.create_time() - boot
+        if psutil.boot_time() == boot:  # else the clock was set in between
+            return Identity(pid=process.pid, started=round(started, 2))
 
 
 def alive(who: Identity) -> bool:
     """Whether that process still runs."""
     try:
-        process = psutil.Process(who.pid)
-        return process.create_time() == who.started and process.status() != psutil.STATUS_ZOMBIE
+        return identity(who.pid) == who and psutil.Process(who.pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
