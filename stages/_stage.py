@@ -28,6 +28,7 @@ from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
 from recsmith.files import remove_asides, write_json
+from stages import STARTED_BY
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
@@ -103,7 +104,7 @@ def stage(name: str, run: Callable[[Context], None]) -> None:
     """Run one stage and exit: 0, or 1 with a plain message ``NAME: ...`` where something given cannot be used."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _end_with_employers(name)
+        _end_with_employers()
         _execute(name, run)
     except UserError as error:
         sys.exit(f"{name}: {error}")
@@ -125,15 +126,15 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end_with_employers(name: str) -> None:
+def _end_with_employers() -> None:
     """End this stage as SIGTERM would when its ``dvc`` or its flow is gone: nobody would take what it makes.
 
-    Its children are killed where code that cannot be interrupted keeps it from ending them.
+    Where it is in code that cannot be interrupted, it is killed with all that it started.
     """
     try:
         employers = [guard.identity(pid) for pid in _employers()]
     except psutil.NoSuchProcess as error:
-        raise UserError("the flow that started this stage is gone; run again.") from error
+        raise KeyboardInterrupt(signal.SIGTERM) from error
 
     def end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -145,8 +146,10 @@ def _end_with_employers(name: str) -> None:
 
 
 def _employers() -> list[int]:
-    flow = os.environ.get("RECSMITH_WORKSPACE")
-    return [*([line.pid] if (line := _line()).pid != os.getpid() else []), *([int(flow)] if flow else [])]
+    """The processes that this stage works for; typed by hand, it works for nobody but whoever types."""
+    line, flow = _line().pid, os.environ.get("RECSMITH_WORKSPACE")
+    parents = [line] if line != os.getpid() else [STARTED_BY] if "DVC_STAGE" in os.environ else []
+    return [*parents, *([int(flow)] if flow else [])]
 
 
 def _execute(name: str, run: Callable[[Context], None]) -> None:

@@ -205,6 +205,40 @@ def test_a_signal_ends_the_stage_after_its_own_clean_up(folder: Path, number: in
     assert not (folder / "data/split/run.json").exists()
 
 
+LONG = "import time\nprint('in', flush=True)\ntime.sleep(60)"
+
+
+def test_a_stage_ends_when_its_dvc_is_gone(folder: Path) -> None:
+    (folder / "body.py").write_text(script(LONG), encoding="utf-8")
+    dvc = folder / "dvc"
+    dvc.write_text(f"#!/bin/sh\n{sys.executable} body.py\n:\n", encoding="utf-8")
+    dvc.chmod(0o755)
+    child = started([str(dvc)], folder, environment())
+    assert "split: interrupted" in last_words(child, child)
+
+
+def test_a_stage_ends_when_its_flow_is_gone(folder: Path) -> None:
+    flow = started([sys.executable, "-c", "import time; time.sleep(60)"], folder, environment())
+    child = started(command(LONG), folder, environment(RECSMITH_WORKSPACE=str(flow.pid)))
+    assert "split: interrupted" in last_words(child, flow)
+    assert child.wait() == 143
+
+
+def started(words: list[str], folder: Path, env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    )
+
+
+def last_words(child: subprocess.Popen[str], employer: subprocess.Popen[str]) -> str:
+    """Kill the employer as soon as the stage below ``child`` is at work; what that stage says from then on."""
+    assert child.stdout is not None
+    assert any(line == "in\n" for line in child.stdout)
+    employer.kill()
+    employer.wait()
+    return child.stdout.read()
+
+
 def test_processes_under_one_dvc_share_a_run_name(folder: Path) -> None:
     dvc = folder / "dvc"
     line = f'cd {folder} && {sys.executable} -c "from stages._stage import run_id; print(run_id())"'
