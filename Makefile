@@ -14,7 +14,7 @@ TESTS := not slow or short
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow test test-slow lint types format results plots report readme deps bench bench-line pull push review clean
+.PHONY: help install run flow test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ test: lint types ## format, lint, types and all tests (slow ones in their short 
 
 test-slow: $(INSTALLED) ## the slow tests in full
 	python -m pytest -m slow
+
+drills: $(INSTALLED) ## kill, fill, cut and corrupt at random, in full (a quarter of an hour); docs/drills.md
+	python -m pytest tests/drills -n $(WORKERS) --dist load -m slow
 
 lint: $(INSTALLED) ## ruff: format and rules
 	ruff format --check .
