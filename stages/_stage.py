@@ -23,12 +23,12 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
+import stages
 from recsmith import guard, locks
 from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
 from recsmith.files import remove_asides, write_json
-from stages import STARTED_BY
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
@@ -148,7 +148,7 @@ def _end_with_employers() -> None:
 def _employers() -> list[int]:
     """The processes that this stage works for; typed by hand, it works for nobody but whoever types."""
     line, flow = _line().pid, os.environ.get("RECSMITH_WORKSPACE")
-    parents = [line] if line != os.getpid() else [STARTED_BY] if "DVC_STAGE" in os.environ else []
+    parents = [line] if line != os.getpid() else [stages.STARTED_BY] if "DVC_STAGE" in os.environ else []
     return [*parents, *([int(flow)] if flow else [])]
 
 

@@ -98,7 +98,7 @@ def test_threads_are_limited_in_children_too(run: Stage) -> None:
     ("text", "message"),
     [
         ("splitt: {}\n", "params.yaml: section = 'splitt' is unknown. Known: baseline, compress, evaluate"),
-        ("split: {valids: 0.1}\n", "params.yaml: split.valids is unknown. Known: dedupe, k_core"),
+        ("split: {valids: 0.1}\n", "params.yaml: split.valids is unknown. Known: carve, dedupe"),
         ("split: {valid: high}\n", "params.yaml: split.valid = 'high'"),
         ("split: {valid: 0.6, test: 0.5}\n", "valid + test must be below 1"),
         ("run: {seeds: 1}\n", "params.yaml: run.seeds is unknown"),
