@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,9 +17,10 @@ from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.store import load_model
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import describe
+from recsmith.model.architecture import describe, recency
 from recsmith.model.record import cutoffs_with
 from recsmith.serving.bundle import load
+from recsmith.serving.fold_in import FoldIn
 from recsmith.tables.columns import ITEM, TITLE, USER
 from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
@@ -31,8 +34,10 @@ def run(context: Context) -> None:
     seed, memory, cutoffs = context.run.seed, context.run.memory_mb, cutoffs_with(metric)
     exact = evaluate(candidate.model, fit, valid, cutoffs, memory)
     context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
-    judge = Judge(histories(fit), valid, cutoffs, metric, exact)
-    rows = measure(export(candidate.model, fit, params.export, seed, memory), params, judge, context.say)
+    fading = recency(candidate.architecture)
+    judge = Judge(histories(fit, fading), valid, cutoffs, metric, exact)
+    exported = export(candidate.model, fit, params.export, seed, memory)
+    rows = measure(exported, params, judge, context.say)
     context.say(export_loss(rows[0], metric, exact[metric]))
     chosen = choose(rows, params.min_retained)
     context.track.table(
@@ -43,9 +48,10 @@ def run(context: Context) -> None:
     refit = Graph.load(DATA / "graph/refit")
     final = load_model(DATA / "train/final", refit, fitting(context))
     full = export(final.model, refit, params.export, seed, memory)
-    small, reference = chosen.recipe.apply(full), next(iter(full.values())).model_bytes
+    reference = next(iter(full.values())).model_bytes
+    small = replace(chosen.recipe.apply(full), fold_in=FoldIn(recency=fading))
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
-    people = pack.People(users.column(USER).to_pylist(), histories(refit))
+    people = pack.People(users.column(USER).to_pylist(), histories(refit, fading))
     meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name}
     pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")

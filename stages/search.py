@@ -8,7 +8,7 @@ from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
 from recsmith.search import choose, nni_experiment
 from recsmith.search.rescore import rescore
-from recsmith.search.space import space_of
+from recsmith.search.space import SearchSpace
 from recsmith.search.task import task_of
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
@@ -22,10 +22,11 @@ def run(context: Context) -> None:
     """Search, crown, and write ``best.json``, ``trials.csv`` and ``history.csv``."""
     params = context.section("search", Search)
     cutoffs = context.value("evaluate", Evaluate, "cutoffs")
-    graph, space = Graph.load(FIT), space_of(params)
+    graph = Graph.load(FIT)
     task = task_of(params, context.run, FIT, VALID, context.work, cutoffs, SPECTRA)
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
-    context.say(f"the space holds {space.size:,} different candidates; {task.trials} are tried by {task.tuner}")
+    size = SearchSpace(task.space).size
+    context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.tuner}")
     answers = nni_experiment.search(task, context.work, context.say)
     rows = choose.candidates(task, answers, read_records(BASELINES))
     rows = rescore(task, rows, context.say)

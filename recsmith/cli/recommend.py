@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_bundle(parser)
     parser.add_argument("--users", help="the word all, or a file of user ids (one a line, or a column user_id)")
     add_key(parser)
-    parser.add_argument("--history", help="item ids of somebody new, separated by commas")
+    parser.add_argument("--history", help="item ids of somebody new, oldest first, separated by commas")
     parser.add_argument("--k", type=number, default=20, help="items in a list (default: 20)")
     parser.add_argument("--out", type=Path, help="Parquet file to write; needed with --users")
 

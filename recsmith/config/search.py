@@ -29,6 +29,7 @@ Decay = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Power = Annotated[float, Field(ge=0, le=1)]
 Exponent = Annotated[float, Field(ge=-1, le=1)]
+Fading = Annotated[float, Field(ge=0, le=4)]
 
 
 class Space(Section):
@@ -107,6 +108,8 @@ class Space(Section):
     shrink: tuple[Decay, ...] = ()
     l2: tuple[Rate, ...] = ()
     """Of ridge, alone and in a mixture."""
+    recency: tuple[Fading, ...] = ()
+    """Of all filters."""
 
 
 class Search(Section):

@@ -23,7 +23,8 @@ class Graph:
 
     Shapes:
         indptr (U + 1,) int64, indices (E,) int32: item of each edge, edges ordered by (user, item, event).
-        weight (E,) float32 normalised, event (E,) uint8 code into ``events``, timestamp (E,) int64 (-1: unknown).
+        weight (E,) float32 normalised, event (E,) uint8 code into ``events``, timestamp (E,) int64: UTC
+            seconds, or places in ordered lists where the source has no times (-1: unknown).
         item_indptr (I + 1,) int64, item_indices (E,) int32: user of each edge, edges ordered by (item, user, event).
         item_edge (E,) int64: position of the item-ordered edge in the user-ordered arrays.
     """
@@ -72,6 +73,19 @@ class Graph:
         for name in _ARRAYS:
             state.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8).data)
         return state.hexdigest()
+
+    @cached_property
+    def later(self) -> np.ndarray:
+        """(E,) int64: how many edges of the user have a later timestamp; an unknown one is the earliest."""
+        users = np.repeat(np.arange(self.n_users), np.diff(self.indptr))
+        order = np.lexsort((self.timestamp, users))
+        users, times = users[order], np.asarray(self.timestamp)[order]
+        last = np.ones(self.n_edges, bool)
+        last[:-1] = (users[1:] != users[:-1]) | (times[1:] != times[:-1])
+        ends = np.flatnonzero(last)
+        found = np.empty(self.n_edges, np.int64)
+        found[order] = np.repeat(self.indptr[users[ends] + 1] - 1 - ends, np.diff(ends, prepend=-1))
+        return found
 
     @property
     def repeats(self) -> np.ndarray:

@@ -28,9 +28,16 @@ def key(candidate: Gnn | Filter) -> str:
     return digest(candidate.model_dump(mode="json"))
 
 
+def recency(candidate: Gnn | Filter) -> float:
+    """How fast histories fade when they are scored; networks read them as they are."""
+    return candidate.recency if isinstance(candidate, Filter) else 0.0
+
+
 def describe(candidate: Gnn | Filter) -> str:
     """One line for tables and logs."""
-    return f"filter {_filter(candidate)}" if isinstance(candidate, Filter) else _gnn(candidate)
+    if not isinstance(candidate, Filter):
+        return _gnn(candidate)
+    return f"filter {_filter(candidate)}" + (f" recency={candidate.recency:g}" if candidate.recency else "")
 
 
 def _gnn(candidate: Gnn) -> str:

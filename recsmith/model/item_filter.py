@@ -31,6 +31,9 @@ class Filter(Section):
     neighbours: int = Field(default=100, ge=1)
     shrink: float = Field(default=0.0, ge=0)
     l2: float = Field(default=500.0, gt=0)
+    recency: float = Field(default=0.0, ge=0, le=4)
+    """How fast a history fades when it is scored: an item weighs ``(1 + n)^-recency``, n later ones in the history; 0:
+    all alike. P is fitted to whole histories whatever it is."""
     parts: tuple[Filter, ...] = ()
     """mixture: what is added up."""
     weights: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
@@ -44,4 +47,6 @@ class Filter(Section):
             raise ValueError(f"{len(self.parts)} parts need as many weights, not {len(self.weights)}")
         if any(part.kind == "mixture" for part in self.parts):
             raise ValueError("a part of a mixture is no mixture itself")
+        if any(part.recency for part in self.parts):
+            raise ValueError("recency belongs to the mixture, not to its parts: they read one history")
         return self

@@ -23,7 +23,8 @@ ADDED = "low_pass"
 
 def filter_tree(space: Space) -> Tree:
     """A branch for each kind, with what that kind reads."""
-    return {"kind": choice([{"_name": kind, **_of_kind(kind, space)} for kind in space.filters])}
+    kinds = choice([{"_name": kind, **_of_kind(kind, space)} for kind in space.filters])
+    return {"kind": kinds, "recency": choice(space.recency)}
 
 
 def _of_kind(kind: str, space: Space) -> Tree:
@@ -47,8 +48,8 @@ def to_filter(values: dict[str, Any]) -> Gnn | Filter:
     if values["kind"] != "mixture":
         return architecture(values, "proposal")
     parts = [{"kind": kind, **{name: values[name] for name in KNOBS[kind]}} for kind in (values["main"], ADDED)]
-    mixture = {"family": "filter", "kind": "mixture", "parts": parts, "weights": [1.0, values["low_pass_weight"]]}
-    return architecture(mixture, "proposal")
+    mixture = {"kind": "mixture", "parts": parts, "weights": [1.0, values["low_pass_weight"]]}
+    return architecture({"family": "filter", **mixture, "recency": values["recency"]}, "proposal")
 
 
 def expresses(candidate: Filter, space: Space) -> bool:
@@ -62,12 +63,13 @@ def expresses(candidate: Filter, space: Space) -> bool:
 def knobs_read(candidate: Filter) -> dict[str, Any]:
     """The values that decide what a filter does; of a mixture each part's, joined where they differ."""
     if candidate.kind != "mixture":
-        return {name: getattr(candidate, name) for name in ("family", "kind", *KNOBS[candidate.kind])}
+        return {name: getattr(candidate, name) for name in ("family", "kind", "recency", *KNOBS[candidate.kind])}
     names = dict.fromkeys(name for part in candidate.parts for name in KNOBS[part.kind])
     found = {name: [getattr(part, name) for part in candidate.parts if name in KNOBS[part.kind]] for name in names}
     joined = {name: _joined(dict.fromkeys(values)) for name, values in found.items()}
     kinds, weights = [part.kind for part in candidate.parts], candidate.weights
-    return {"family": "filter", "kind": "mixture", **joined, "parts": _joined(kinds), "weights": _joined(weights)}
+    mixed = {"parts": _joined(kinds), "weights": _joined(weights), "recency": candidate.recency}
+    return {"family": "filter", "kind": "mixture", **joined, **mixed}
 
 
 def _joined(values: Any) -> str:

@@ -16,7 +16,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
-from recsmith.search.space import space_of
+from recsmith.search.space import SearchSpace, space_of
 
 RUNS = "runs"
 TASK = "task.json"
@@ -100,11 +100,11 @@ def task_of(
     ``spectra`` is where singular vectors are kept, below ``work`` unless given. Raises UserError where the space makes
     no sense or the folders cannot be read.
     """
-    space = space_of(search)
-    pairs = Relevant.load(valid)
+    loaded, pairs = Graph.load(graph), Relevant.load(valid)
+    space = _readable(space_of(search), loaded)
     many = len(pairs.users) > search.valid_users
     budget = Budget(
-        graph=Graph.load(graph).hash,
+        graph=loaded.hash,
         valid=arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
         metric=search.metric,
         cutoffs=cutoffs_with(search.metric, cutoffs),
@@ -132,6 +132,13 @@ def task_of(
         rescore=search.rescore,
         spectra=str((spectra or work / SPECTRA).resolve()),
     )
+
+
+def _readable(space: SearchSpace, graph: Graph) -> SearchSpace:
+    """The space without the knob that fades histories where these have no order."""
+    if "filter" not in space.knobs.families or bool((graph.timestamp >= 0).any()):
+        return space
+    return SearchSpace(space.knobs.model_copy(update={"recency": (0.0,)}))
 
 
 def folder_of(work: Path, budget: Budget) -> Path:

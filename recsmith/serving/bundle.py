@@ -13,7 +13,7 @@ import numpy as np
 from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
 from recsmith.serving import safetensors, spectral, tensors
-from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.fold_in import FoldIn, fading
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.select import select
 from recsmith.serving.strings import Strings
@@ -84,11 +84,11 @@ class Bundle:
         return Lists(users, items, scores, unknown, empty - len(unknown))
 
     def recommend_history(self, item_ids: Sequence[str], k: int) -> Answer:
-        """A list for somebody new who touched ``item_ids``; unknown items are reported and the others used."""
+        """A list for somebody new who touched ``item_ids``, oldest first; unknown ones are reported and left aside."""
         places = self.items.find(item_ids)
-        known = np.unique(places[places >= 0])
+        known = _once(places[places >= 0])
         telling = known[self.model.popularity[known] > 0]
-        batch = Batch(np.array([0, len(telling)]), telling)
+        batch = Batch(np.array([0, len(telling)]), telling, fading(len(telling), self.model.fold_in.recency))
         items, scores = top_k(self.model, batch, k, block=known)
         unknown = tuple(name for name, place in zip(item_ids, places, strict=True) if place < 0)
         untouched = tuple(self.items[place] for place in known if self.model.popularity[place] == 0)
@@ -153,6 +153,11 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Rows of length one; rows of zeros stay. Shapes: (n, r) -> (n, r) float32."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def _once(places: np.ndarray) -> np.ndarray:
+    """``places`` in their order, each where it stands first."""
+    return places[np.sort(np.unique(places, return_index=True)[1])]
 
 
 def load(folder: Path | str) -> Bundle:

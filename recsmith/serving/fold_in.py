@@ -9,12 +9,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FoldIn:
-    """Knobs of the ridge solve; both relative, so that they do not depend on the scale of the vectors."""
+    """Knobs of the ridge solve (alpha, l2: relative, so that they do not depend on the scale of the vectors), and how
+    histories that come in order fade."""
 
     alpha: float = 40.0
     """Confidence in an interaction beyond that in its absence: ``c = 1 + alpha * weight``."""
     l2: float = 10.0
     """Times the mean diagonal of ``V^T V``."""
+    recency: float = 0.0
+    """An item of a history weighs ``(1 + n)^-recency``, n later ones."""
+
+
+def fading(length: int, recency: float) -> np.ndarray | None:
+    """Weights of a history, oldest first; None where all are 1. Shapes: -> (length,) float32."""
+    return ((1.0 + np.arange(length)[::-1]) ** -recency).astype(np.float32) if recency else None
 
 
 def solve(vectors: np.ndarray, weights: np.ndarray, gram: np.ndarray, knobs: FoldIn) -> np.ndarray:

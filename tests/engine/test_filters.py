@@ -10,7 +10,7 @@ from recsmith.engine.filters import KINDS, fit_filter
 from recsmith.engine.filters.mixture import SERIES, Mixture
 from recsmith.engine.filters.polynomial import series
 from recsmith.engine.filters.ridge import COPIES
-from recsmith.engine.sparse.normal import histories
+from recsmith.engine.sparse.normal import histories, queries
 from recsmith.engine.spectral import spectrum
 from recsmith.engine.spectral.krylov import decompose
 from recsmith.errors import SizedOut
@@ -302,3 +302,34 @@ def test_parts_of_a_mixture_share_one_decomposition(monkeypatch: pytest.MonkeyPa
 
 def test_every_kind_has_a_test() -> None:
     assert {knobs.kind for knobs in FILTERS} == set(KINDS) == set(names.FILTERS)
+
+
+def ordered(events: bool = False) -> Graph:
+    """Everybody's items one after the other, the later ones of higher number; with a view of item 0 at the end."""
+    users, items = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6) + np.repeat(np.arange(6), 4) % 3
+    times, event = np.tile(np.arange(4), 6), np.zeros(24, int)
+    if events:
+        users, items, times, event = (np.append(a, b) for a, b in ((users, 0), (items, 0), (times, 9), (event, 1)))
+    names = ("buy", "view") if events else ("interaction",)
+    return from_edges(users, items, 6, 6, timestamp=times, event=event, events=names)
+
+
+def test_a_history_fades_by_what_came_later_and_the_last_event_with_an_item_counts() -> None:
+    faded = queries(ordered(), 0.5).toarray()[0]
+    assert faded == pytest.approx([4**-0.5, 3**-0.5, 2**-0.5, 1, 0, 0])
+    assert queries(ordered(events=True), 1.0).toarray()[0] == pytest.approx([1, 1 / 4, 1 / 3, 1 / 2, 0, 0])
+    assert (queries(ordered(), 0.0) != histories(ordered())).nnz == 0
+
+
+@every_filter
+def test_recency_changes_what_a_filter_is_asked_and_not_what_it_is_fitted_to(knobs: Filter) -> None:
+    graph = ordered()
+    plain, fading = (fit_filter(knobs.model_copy(update={"recency": value}), graph) for value in (0.0, 1.0))
+    expected = plain.apply(queries(graph, 1.0))
+    assert fading.scores(np.arange(6)).numpy() == pytest.approx(expected, abs=1e-5)
+    assert fading.rows(np.arange(6)) == pytest.approx(plain.rows(np.arange(6)))
+
+
+def test_parts_of_a_mixture_share_its_recency() -> None:
+    with pytest.raises(ValueError, match="belongs to the mixture"):
+        Filter(kind="mixture", parts=(Filter(recency=0.5),), weights=(1.0,))

@@ -117,3 +117,10 @@ def test_ids_and_numbers_are_the_same_of_dictionaries(tmp_path: Path) -> None:
     for some in (known, known.slice(1, 2)):
         assert numbers(coded["item_id"], some).tolist() == numbers(table["item_id"], some).tolist()
     assert numbers(coded["item_id"].slice(0, 0), known).tolist() == []
+
+
+def test_later_counts_the_newer_edges_of_a_user_and_takes_equal_times_for_one_moment() -> None:
+    users, times = np.array([0, 0, 0, 0, 2, 2]), np.array([7, 5, 7, -1, 3, 9])
+    graph = from_edges(users, np.array([0, 1, 2, 3, 1, 0]), 3, 4, timestamp=times)
+    assert graph.later.tolist() == [0, 2, 0, 3, 0, 1]
+    assert from_edges(users, np.array([0, 1, 2, 3, 1, 0]), 3, 4).later.tolist() == [0] * 6

@@ -62,7 +62,8 @@ def test_chebycf_and_the_linear_filter_are_in_the_space_as_published() -> None:
 
 def test_a_setting_whose_kind_the_space_lacks_is_left_out() -> None:
     ours = space(filters=["ridge"], l2=[90.0, 700.0])
-    assert published(ours.tree) == [{"family": {"_name": "filter", "kind": {"_name": "ridge", "l2": 700.0}}}]
+    kind = {"_name": "ridge", "l2": 700.0}
+    assert published(ours.tree) == [{"family": {"_name": "filter", "kind": kind, "recency": 0.0}}]
     assert nearest(ours.tree, {"family": "filter", "kind": "linear"}) is None
 
 
@@ -77,7 +78,7 @@ def test_a_step_moves_one_number_to_its_neighbour() -> None:
         values = sorted(getattr(ours.knobs, moved[0]))
         assert abs(values.index(after[moved[0]]) - values.index(before[moved[0]])) == 1
         ours.architecture(proposal)
-    names = ("order", "flatness", "low_pass_weight", "left_exponent", "right_exponent", "rank")
+    names = ("order", "flatness", "low_pass_weight", "left_exponent", "right_exponent", "rank", "recency")
     ends = sum(before[name] in (min(getattr(ours.knobs, name)), max(getattr(ours.knobs, name))) for name in names)
     assert len(around) == 2 * len(names) - ends
 

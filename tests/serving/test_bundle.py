@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from recsmith.compress import pack
 from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
 from recsmith.serving.bundle import MODEL, PEOPLE, load, unit_rows
+from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.model import Batch, Query, top_k
 
 FAMILIES = ("filter", "gnn")
@@ -67,6 +69,18 @@ def test_a_history_answers_like_the_same_person_in_the_bundle(tmp_path: Path) ->
     answer = bundle.recommend_history(history, 8)
     assert answer.items.tolist() == bundle.recommend(["u3"], 8).items[0].tolist()
     assert not answer.popularity
+
+
+def test_what_came_last_counts_most_where_histories_fade(tmp_path: Path) -> None:
+    fading = replace(model("filter"), fold_in=FoldIn(recency=1.0))
+    people = pack.People([f"u{n}" for n in range(N_USERS)], histories())
+    pack.write(tmp_path / "b", fading, [f"i{item:02}" for item in range(N_ITEMS)], people, {"recipe": "float32"})
+    known = np.argsort(-fading.popularity, kind="stable")[1:4]
+    asked = Batch(np.array([0, 3]), known, np.array([1 / 3, 1 / 2, 1], np.float32))
+    bundle, names = load(tmp_path / "b"), [f"i{item:02}" for item in known]
+    found = bundle.recommend_history([*names, names[1]], 9)
+    assert found.items.tolist() == top_k(fading, asked, 9)[0][0].tolist()
+    assert found.items.tolist() != bundle.recommend_history(names[::-1], 9).items.tolist()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,6 +9,7 @@ import torch
 from recsmith.engine.filters.base import Fit, ItemFilter, Means
 from recsmith.engine.filters.kinds import PARTS
 from recsmith.engine.filters.mixture import Mixture
+from recsmith.engine.sparse.normal import queries
 from recsmith.errors import unknown
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Filter
@@ -30,4 +31,7 @@ def fit_filter(
     """
     if architecture.kind not in KINDS:
         raise unknown("Filter.kind", architecture.kind, KINDS)
-    return KINDS[architecture.kind](architecture, graph, Means(memory_mb, torch.device(device), spectra))
+    fitted = KINDS[architecture.kind](architecture, graph, Means(memory_mb, torch.device(device), spectra))
+    if architecture.recency:
+        fitted.queries = queries(graph, architecture.recency)
+    return fitted

@@ -63,11 +63,13 @@ def column(values: np.ndarray, device: torch.device) -> torch.Tensor:
 class ItemFilter(ABC):
     """A filter fitted to a graph; answers for the graph's users and for any other history.
 
-    Shapes: histories (U, I) float32; popularity (I,) float32.
+    ``histories`` are what it is fitted to, ``queries`` what it is asked: the same, or faded (``Filter.recency``).
+
+    Shapes: histories, queries (U, I) float32; popularity (I,) float32.
     """
 
     def __init__(self, graph: Graph, device: torch.device) -> None:
-        self.histories = histories(graph)
+        self.histories = self.queries = histories(graph)
         self.popularity = popularity(graph)
         self.device = device
 
@@ -118,5 +120,5 @@ class ItemFilter(ABC):
 
     def scores(self, users: np.ndarray) -> torch.Tensor:
         """Shapes: users (B,) int -> (B, I) float32; users without history get popularity."""
-        rows = self.histories[users]
+        rows = self.queries[users]
         return or_popularity(self.filtered(rows), np.diff(rows.indptr) == 0, self.popularity)

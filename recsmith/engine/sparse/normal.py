@@ -13,6 +13,19 @@ def histories(graph: Graph) -> sparse.csr_matrix:
     return graph.binary if bool((graph.weight == 1).all()) else graph.weighted
 
 
+def queries(graph: Graph, recency: float) -> sparse.csr_matrix:
+    """Histories as filters score them: an item weighs less, the more came after it (``Filter.recency``).
+
+    Of several events with an item the last one counts. Shapes: -> (U, I) float32, entries as in :func:`histories`.
+    """
+    whole = histories(graph)
+    if not recency:
+        return whole
+    later = np.minimum.reduceat(graph.later, np.flatnonzero(~graph.repeats))
+    faded = (whole.data * (1.0 + later) ** -recency).astype(np.float32)
+    return sparse.csr_matrix((faded, whole.indices, whole.indptr), shape=whole.shape)
+
+
 def power(degree: np.ndarray, exponent: float) -> np.ndarray:
     """``degree ** exponent`` (float64), 0 where the degree is 0, so that nobody's row or column turns into NaN."""
     degree = np.asarray(degree, np.float64)
