@@ -8,6 +8,7 @@ from pathlib import Path
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.network.gnn import needed_bytes
+from recsmith.engine.network.warm import Start
 from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say
 from recsmith.engine.sparse.blockwise import is_linear
 from recsmith.engine.train.team import Team
@@ -18,7 +19,7 @@ from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn, describe
 from recsmith.model.contract import Model
 
-__all__ = ["FitSettings", "Fitted", "OnEpoch", "Say", "fit"]
+__all__ = ["FitSettings", "Fitted", "OnEpoch", "Say", "Start", "fit"]
 
 
 def _loud(text: str) -> None:
@@ -38,13 +39,15 @@ def fit(
     on_epoch: OnEpoch = _quiet,
     say: Say = _loud,
     team: Team | None = None,
+    start: Start | None = None,
 ) -> Fitted:
     """Fit ``architecture`` to ``graph``.
 
     A network is evaluated after the first epoch and after every ``evaluate_every``-th; the best of these is kept (the
     first of equals), so that with a constant learning rate a longer run repeats a shorter one exactly and is never
     worse. With ``settings.checkpoints`` an interrupted fit goes on where it was and ends with the same bytes; the
-    caller removes that folder once the result is safe. Raises UserError where there is nothing to learn from, nothing
+    caller removes that folder once the result is safe. ``start`` is what an earlier network of this architecture learnt
+    (filters have closed forms and need none). Raises UserError where there is nothing to learn from, nothing
     to stop by, or where the loss is no longer a number.
     """
     settings.check()
@@ -58,7 +61,7 @@ def fit(
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
         judged = valid if settings.epochs is None else None
-        return Training(architecture, graph, judged, settings, device, team or Team(), say).run(on_epoch)
+        return Training(architecture, graph, judged, settings, device, team or Team(), say, start).run(on_epoch)
 
 
 def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:

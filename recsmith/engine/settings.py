@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from recsmith.errors import UserError, unknown
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.contract import Model
@@ -64,6 +66,8 @@ class Fitted:
     """The epoch that was kept; 0 for filters."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """A row an epoch: ``epoch``, ``loss``, and the metric where it was evaluated."""
+    learnt: dict[str, torch.Tensor] | None = None
+    """All that a network learnt, by parameter: what a later fit may start from; None for filters."""
 
 
 def last_epoch(settings: FitSettings) -> int:

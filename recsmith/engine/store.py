@@ -13,11 +13,13 @@ from recsmith.engine.vectors import vectors
 from recsmith.errors import UserError
 from recsmith.files import read_json, replacing, write_json
 from recsmith.graph.graph import Graph
-from recsmith.model.architecture import Filter, architecture
+from recsmith.model.architecture import Filter, Gnn, architecture
 from recsmith.model.contract import VectorModel
 
 META = "model.json"
 TENSORS = "model.safetensors"
+LEARNT = "learnt.safetensors"
+"""What a network learnt, which a later one may start from."""
 
 
 def save_model(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
@@ -28,6 +30,8 @@ def save_model(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
         aside.mkdir()
         if isinstance(fitted.model, VectorModel):
             save_file(_tables(fitted.model), aside / TENSORS)
+        if fitted.learnt is not None:
+            save_file({name: value.contiguous() for name, value in fitted.learnt.items()}, aside / LEARNT)
         write_json(aside / META, meta)
 
 
@@ -55,13 +59,21 @@ def load_model(folder: Path | str, graph: Graph, settings: FitSettings | None = 
         )
     if isinstance(candidate, Filter):
         return fit(candidate, graph, settings or FitSettings())
-    tables = _read(Path(folder) / TENSORS)
+    tables = _read(Path(folder) / TENSORS, "user_vectors", "item_vectors")
     return Fitted(vectors(tables["user_vectors"], tables["item_vectors"], graph), candidate, epochs)
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def load_learnt(folder: Path | str) -> tuple[Gnn | Filter, dict[str, torch.Tensor] | None]:
+    """The architecture in a folder that :func:`save_model` wrote, and what it learnt (None: nothing is to be learnt)."""
+    path = Path(folder) / META
+    chosen = architecture(read_json(path).get("architecture"), f"{path}: architecture")
+    return chosen, _read(Path(folder) / LEARNT) if isinstance(chosen, Gnn) else None
+
+
+def _read(path: Path, *names: str) -> dict[str, torch.Tensor]:
+    """The tensors in a file: those asked for, or all."""
     try:
         tables = load_file(path)
-        return {name: tables[name] for name in ("user_vectors", "item_vectors")}
+        return {name: tables[name] for name in names or tables}
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path} holds no vectors that can be read: {error}.") from error

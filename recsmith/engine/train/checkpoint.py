@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from recsmith.engine.network.warm import Start
 from recsmith.engine.settings import FitSettings, Say
 from recsmith.files import digest, file_hash, replacing
 from recsmith.graph.graph import Graph
@@ -29,11 +30,19 @@ WITHOUT_EFFECT = ("checkpoints", "checkpoint_seconds", "spectra", "memory_mb")
 """Settings that do not change what is learnt."""
 
 
-def key_of(architecture: Gnn, graph: Graph, valid: Relevant | None, settings: FitSettings, processes: int) -> str:
+def key_of(
+    architecture: Gnn,
+    graph: Graph,
+    valid: Relevant | None,
+    settings: FitSettings,
+    processes: int,
+    start: Start | None = None,
+) -> str:
     """A name for everything that decides what a fit learns, the version of torch included."""
     values = {name: value for name, value in asdict(settings).items() if name not in WITHOUT_EFFECT}
     pairs = None if valid is None else [_hash(valid.indptr), _hash(valid.indices), _hash(valid.cold)]
-    return digest([architecture.model_dump(mode="json"), graph.hash, pairs, values, processes, torch.__version__])
+    known = [architecture.model_dump(mode="json"), graph.hash, pairs, values, processes, torch.__version__]
+    return digest(known if start is None else [*known, start.hash])
 
 
 def _hash(array: np.ndarray) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+from torch import nn
+
+from recsmith.engine.network.warm import learnt
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.settings import FitSettings
 from recsmith.engine.train.team import Team
@@ -22,19 +26,24 @@ class Judge:
         self.since = 0
         """Evaluations since the best one."""
         self.model: Vectors | None = None
+        self.learnt: dict[str, torch.Tensor] | None = None
 
     @property
     def gives_up(self) -> bool:
         """Whether patience is spent."""
         return self.since >= self.settings.patience
 
-    def judge(self, epoch: int, model: Vectors) -> float:
-        """The metric of ``model``, which is kept where it is the best so far; the first process measures for all."""
+    def judge(self, epoch: int, model: Vectors, network: nn.Module) -> float:
+        """The metric of ``model``, kept with what ``network`` has learnt where it is the best so far.
+
+        The first process measures for all.
+        """
         value = self.team.agreed(self._measured(model) if self.team.rank == 0 else 0.0)
         self.since += 1
         if value > self.value:
             self.epoch, self.value, self.since = epoch, value, 0
             self.model = vectors(model.user_vectors.cpu(), model.item_vectors.cpu(), self.graph)
+            self.learnt = learnt(network)
         return value
 
     def _measured(self, model: Vectors) -> float:
@@ -45,11 +54,11 @@ class Judge:
     def state(self) -> dict[str, Any]:
         """What :meth:`restore` needs to go on from here."""
         tables = None if self.model is None else [self.model.user_vectors, self.model.item_vectors]
-        return {"epoch": self.epoch, "value": self.value, "since": self.since, "tables": tables}
+        return {"epoch": self.epoch, "value": self.value, "since": self.since, "tables": tables, "learnt": self.learnt}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where :meth:`state` was called."""
         self.epoch, self.value, self.since = state["epoch"], state["value"], state["since"]
         if state["tables"] is not None:
             users, items = state["tables"]
-            self.model = vectors(users, items, self.graph)
+            self.model, self.learnt = vectors(users, items, self.graph), state["learnt"]

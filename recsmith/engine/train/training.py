@@ -13,6 +13,7 @@ import torch
 
 from recsmith.engine.batch.sampling import Batch, Sampler
 from recsmith.engine.network.gnn import network
+from recsmith.engine.network.warm import Start, learnt
 from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say, allowed_epochs, is_evaluated, last_epoch
 from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.engine.sparse.blockwise import is_linear, propagate
@@ -45,12 +46,15 @@ class Training:
         device: torch.device,
         team: Team,
         say: Say,
+        start: Start | None = None,
     ) -> None:
         self.architecture, self.graph, self.settings = architecture, graph, settings
         self.device, self.team, self.say = device, team, say
         self.adjacency = Adjacency(graph, device)
         spectra = None if settings.spectra is None else Path(settings.spectra)
         self.network = network(architecture, graph, spectra, device)
+        if start is not None:
+            start.begin(self.network)
         self.objective = Objective(architecture, self.network, graph).to(device)
         sampled = bool(settings.fan_out)
         self.sampler = Sampler(graph, architecture, settings.batch_size, settings.seed, device, mapped=sampled)
@@ -59,7 +63,7 @@ class Training:
         self.optimiser = Optimiser(architecture, self.objective, allowed_epochs(settings) * self.epoch_steps)
         self.stepping = Stepping(self.objective, graph, self.adjacency, settings, team, say)
         self.history: list[dict[str, Any]] = []
-        key = key_of(architecture, graph, valid, settings, team.size)
+        key = key_of(architecture, graph, valid, settings, team.size, start)
         self.checkpoints = Checkpoints(settings.checkpoints, key, settings.checkpoint_seconds, say)
         self.judge = None if valid is None else Judge(graph, valid, settings, team)
 
@@ -70,15 +74,15 @@ class Training:
             started = time.perf_counter()
             row = self._epoch()
             if self.judge and is_evaluated(row["epoch"], self.settings):
-                row[self.settings.metric] = self.judge.judge(row["epoch"], self.vectors())
+                row[self.settings.metric] = self.judge.judge(row["epoch"], self.vectors(), self.network)
             self._keep()
             seconds = time.perf_counter() - started
             on_epoch({**row, "seconds": seconds, "memory_mb": memory_mb(self.device)})
         if self.judge and self.judge.model:
-            return Fitted(self.judge.model, self.architecture, self.judge.epoch, self.history)
+            return Fitted(self.judge.model, self.architecture, self.judge.epoch, self.history, self.judge.learnt)
         last = self.vectors()
         model = vectors(last.user_vectors.cpu(), last.item_vectors.cpu(), self.graph)
-        return Fitted(model, self.architecture, len(self.history), self.history)
+        return Fitted(model, self.architecture, len(self.history), self.history, learnt(self.network))
 
     def _goes_on(self) -> bool:
         if self.judge:
