@@ -15,6 +15,8 @@ from recsmith.errors import UserError
 COMMANDS = {
     "fetch": "bring the data of params.yaml to data/raw (mirror, network, or the built-in demo)",
     "init": "look at your own files and write the ingest section of params.yaml",
+    "events": "the event log of retraining: make it, add to it, take what is in the inbox",
+    "champion": "who serves: show, decide, roll back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "similar": "the items most like a given one",
     "embed": "the vectors of users and items as Parquet",

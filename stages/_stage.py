@@ -32,6 +32,8 @@ from recsmith.files import remove_asides, write_json
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
+SECTIONS = ("run", *STAGES, "retrain")
+"""Of the parameters; the last is for the nightly flow."""
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 WORK = Path(".work")
@@ -172,8 +174,8 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
 def known_sections(sections: dict[str, Any]) -> dict[str, Any]:
     """``sections`` where each is known; UserError names the first that is not."""
     for name in sections:
-        if name not in ("run", *STAGES):
-            raise unknown(f"{PARAMS}: section", name, ("run", *STAGES))
+        if name not in SECTIONS:
+            raise unknown(f"{PARAMS}: section", name, SECTIONS)
     return sections
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,8 @@ from recsmith.engine.store import load_model
 from recsmith.errors import SizedOut
 from recsmith.evaluation.answers import BundleAnswers
 from recsmith.evaluation.contest import Contest, baseline_entry, one_each
+from recsmith.evaluation.incumbent import Served
+from recsmith.evaluation.incumbent import contest as duel
 from recsmith.evaluation.judge import Entry, headline_metrics, judge
 from recsmith.evaluation.latency import latency
 from recsmith.evaluation.oracle import oracle
@@ -27,6 +30,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe
 from recsmith.model.record import Record, cutoffs_with, read_records
+from recsmith.retrain.incumbent import read_incumbent
 from recsmith.serving.bundle import load
 from recsmith.sources.demo import true_scores
 from stages._fitting import fitting
@@ -53,6 +57,7 @@ def run(context: Context) -> None:
     )
     bundle = BundleAnswers(load(DATA / "compress/bundle"), ids.users, ids.items, context.run.memory_mb)
     entries = [*_winners(context, contest, bundle), *_baselines(context, contest)]
+    champion = _contest(context, contest, entries[1], ids, metric)
     verdict = judge(entries, contest.relevant, contest.refit, contest.cutoffs, settings, metric, context.run.seed)
     document = {
         "split": _split(contest),
@@ -60,6 +65,7 @@ def run(context: Context) -> None:
         "models": verdict.models,
         "paired": verdict.paired,
         "oracle": _oracle(contest, test, ids),
+        "contest": champion,
     }
     write_results(context.out, document, verdict, contest.relevant, contest.refit, ids)
     asked = [bundle.user_ids[user] for user in contest.relevant.users[:CALLS]]
@@ -82,6 +88,23 @@ def _winners(context: Context, contest: Contest, bundle: BundleAnswers) -> list[
     choice = read_json(DATA / "compress/choice.json")
     threshold = (full.link or {})["threshold"]
     return [full, contest.served(Entry("bundle", family, text, choice["metrics"]), bundle, threshold)]
+
+
+def _contest(context: Context, task: Contest, challenger: Entry, ids: Ids, metric: str) -> dict[str, Any]:
+    """The bundle against that of the incumbent, where there is one; what a promotion is decided by."""
+    incumbent = read_incumbent(DATA / "incumbent")
+    document: dict[str, Any] = {"metric": metric, **incumbent.model_dump(include={"version", "digest"})}
+    document["challenger"] = load(DATA / "compress/bundle").manifest["digest"]
+    if not incumbent.version or challenger.lists is None:
+        return document
+    served = Served(load(DATA / "incumbent/bundle"), ids.users, ids.items)
+    metrics = headline_metrics(task.cutoffs, metric)
+    seed, memory = context.run.seed, context.run.memory_mb
+    found = duel(challenger.lists, served, task.relevant, task.refit, metrics, task.settings, seed, memory)
+    paired = found["paired"][metric]
+    low, high = paired["interval"]
+    context.say(f"against version {incumbent.version}: {metric} {paired['difference']:+.5f} [{low:+.5f}, {high:+.5f}]")
+    return document | found
 
 
 def _baselines(context: Context, contest: Contest) -> list[Entry]:

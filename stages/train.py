@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.train import Train
-from recsmith.engine.fit import FitSettings, Fitted, fit
+from recsmith.engine.fit import FitSettings, Fitted, Start, fit
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.store import save_model
 from recsmith.engine.train.progress import line
@@ -22,6 +25,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn, architecture, describe
 from recsmith.model.record import cutoffs_with
+from recsmith.retrain.incumbent import starts
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
 
@@ -37,17 +41,45 @@ def run(context: Context) -> None:
     kept = {"checkpoints": str(checkpoints), "checkpoint_seconds": params.checkpoint_seconds}
     settings = replace(settings, **kept, spectra=str(SPECTRA))
     graph, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
-    candidate = fit(winner, graph, settings, valid, _told(context, "candidate"), _said(context, "candidate"))
+    start = _starts(context, winner) if params.warm_start else {}
+    candidate = _fit(context, "candidate", winner, graph, settings, valid, start)
     metrics = evaluate(candidate.model, graph, valid, cutoffs_with(settings.metric, cutoffs), settings.memory_mb)
     fixed = replace(settings, epochs=candidate.epochs)
     all_known = Graph.load(DATA / "graph/refit")
-    final = fit(winner, all_known, fixed, None, _told(context, "final"), _said(context, "final"))
+    final = _fit(context, "final", winner, all_known, fixed, None, start)
     save_model(candidate, context.out / "candidate", graph)
     save_model(final, context.out / "final", all_known)
     write_text(context.out / "history.csv", history_csv({"candidate": candidate, "final": final}, settings.metric))
     write_json(context.out / "metrics.json", metrics)
     context.metric(settings.metric, metrics[settings.metric])
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _fit(
+    context: Context,
+    name: str,
+    winner: Gnn | Filter,
+    graph: Graph,
+    settings: FitSettings,
+    valid: Relevant | None,
+    starts: Mapping[str, Start],
+) -> Fitted:
+    told, said = _told(context, name), _said(context, name)
+    return fit(winner, graph, settings, valid, told, said, start=starts.get(name))
+
+
+def _starts(context: Context, winner: Gnn | Filter) -> Mapping[str, Start]:
+    """What the incumbent learnt, by the ids of today's graph; nothing where it cannot be gone on from."""
+    users = pq.read_table(DATA / "graph/users.parquet", columns=["user_id"])["user_id"]
+    items = pq.read_table(DATA / "graph/items.parquet", columns=["item_id"])["item_id"]
+    ids = [np.asarray(column.to_pylist(), dtype=str) for column in (users, items)]
+    found = starts(DATA / "incumbent", winner, *ids)
+    if isinstance(found, str):
+        context.say(f"cold start: {found}")
+        return {}
+    known = found["final"].known
+    context.say(f"warm start: {known:,} of {len(users) + len(items):,} users and items go on where the incumbent was")
+    return found
 
 
 def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:

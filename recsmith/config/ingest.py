@@ -15,6 +15,8 @@ Role = Literal["interactions", "train", "valid", "test", "users", "items", "soci
 Format = Literal["delimited", "parquet", "jsonl", "recbole", "lightgcn"]
 Unit = Literal["s", "ms", "us", "ns", "iso"]
 RAW = "data/raw"
+EVENTS = "data/events"
+"""Where `recsmith events` keeps the log."""
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -126,9 +128,9 @@ class Privacy(Section):
 
 
 class Ingest(Section):
-    """The section: the default source, the demo, files of your own, or an SQL query."""
+    """The section: the default source, the demo, files of your own, an SQL query, or the event log of retraining."""
 
-    source: Literal["ml-latest-small", "demo", "files", "sql"] = "ml-latest-small"
+    source: Literal["ml-latest-small", "demo", "files", "sql", "events"] = "ml-latest-small"
     path: str = RAW
     """A file or folder; the DVC dependency of the stage. ``data/raw`` is what ``recsmith fetch`` fills."""
     format: Format = "delimited"
@@ -146,6 +148,8 @@ class Ingest(Section):
             )
         if self.source == "files" and (self.path == RAW or self.sql):
             raise ValueError("source files needs path (a file or folder of yours) and takes no sql")
+        if self.source == "events" and (self.path == RAW or self.files or self.sql):
+            raise ValueError(f"source events needs path (the event log, {EVENTS}) and takes no files or sql")
         if self.source == "sql":
             self._check_sql()
         return self

@@ -14,6 +14,7 @@ from recsmith.config.graph import Graph
 from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_sections
 from recsmith.config.report import Report
+from recsmith.config.retrain import Retrain
 from recsmith.config.search import Search
 from recsmith.config.split import Split
 from recsmith.config.train import Train
@@ -32,6 +33,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "compress": Compress,
     "evaluate": Evaluate,
     "report": Report,
+    "retrain": Retrain,
 }
 
 

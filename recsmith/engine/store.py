@@ -64,7 +64,7 @@ def load_model(folder: Path | str, graph: Graph, settings: FitSettings | None = 
 
 
 def load_learnt(folder: Path | str) -> tuple[Gnn | Filter, dict[str, torch.Tensor] | None]:
-    """The architecture in a folder that :func:`save_model` wrote, and what it learnt (None: nothing is to be learnt)."""
+    """The architecture in a folder that :func:`save_model` wrote, and what it learnt (None: it is a filter)."""
     path = Path(folder) / META
     chosen = architecture(read_json(path).get("architecture"), f"{path}: architecture")
     return chosen, _read(Path(folder) / LEARNT) if isinstance(chosen, Gnn) else None

@@ -77,7 +77,7 @@ class Bundle:
             users, batch, unknown = self.users, self.histories, ()
         else:
             users, places = Strings.of(user_ids), self.users.find(user_ids)
-            batch = self._histories(places)
+            batch = self.histories_of(places)
             unknown = tuple(name for name, place in zip(user_ids, places, strict=True) if place < 0)
         items, scores = top_k(self.model, batch, k, allow=self._filter(allow), block=self._filter(block))
         empty = int(np.count_nonzero(np.diff(batch.indptr) == 0))
@@ -128,8 +128,8 @@ class Bundle:
         title = "" if self.titles is None else self.titles[place]
         return f"{self.items[place]}  {title}".rstrip()
 
-    def _histories(self, places: np.ndarray) -> Batch:
-        """Histories of users by place, empty for -1."""
+    def histories_of(self, places: np.ndarray) -> Batch:
+        """Histories of users by place, empty for -1. Shapes: places (n,) int."""
         known = places >= 0
         batch = self.histories.take(places[known])
         lengths = np.zeros(len(places), np.int64)

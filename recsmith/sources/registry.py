@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recsmith.config.ingest import FileSpec, Ingest
 from recsmith.errors import UserError
-from recsmith.sources import delimited, demo, jsonl, lightgcn, movielens, parquet, places, recbole, sql
+from recsmith.sources import delimited, demo, events, jsonl, lightgcn, movielens, parquet, places, recbole, sql
 from recsmith.sources.contract import Tables, merged
 
 Reader = Callable[[Ingest, Path], Tables]
@@ -19,7 +19,12 @@ FORMATS: dict[str, Reader] = {
     "parquet": parquet.read,
     "recbole": recbole.read,
 }
-SOURCES: dict[str, Reader] = {"demo": demo.read, "ml-latest-small": movielens.read, "sql": sql.read}
+SOURCES: dict[str, Reader] = {
+    "demo": demo.read,
+    "events": events.read,
+    "ml-latest-small": movielens.read,
+    "sql": sql.read,
+}
 
 
 def read(params: Ingest, root: Path) -> Tables:

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from recsmith.config.ingest import RAW, FileSpec, Ingest, Role, Sql
+from recsmith.config.retrain import Query
 from recsmith.errors import UserError
 from recsmith.files import digest, read_json, replacing, write_json
 from recsmith.sources import places, records
+from recsmith.sources.arrow import pc
 from recsmith.sources.canonical import Raw, canonical
 from recsmith.sources.contract import Tables, merged
 
@@ -122,6 +124,41 @@ def fetch(params: Ingest, root: Path) -> None:
             pyarrow.parquet.write_table(raw.table, folder / f"{spec.role}.parquet")
             rows[spec.role] = raw.table.num_rows
         write_json(folder / "source.json", {"name": "sql", "via": "postgres", "queries": _key(sql), "rows": rows})
+
+
+def newer(query: Query, root: Path, low: int | None) -> tuple[pa.Table, int] | None:
+    """Interactions whose mark is above ``low`` (None: all) and the highest mark; None where there is none.
+
+    The database sees one SELECT around the query that was given, with ``low`` as a number in it.
+    """
+    where = "" if low is None else f" WHERE {_quoted(query.mark)} > {low}"
+    asked = f"SELECT * FROM ({query.query.strip().rstrip(';')}) AS events{where}"
+    raw = Raw(_run(_opened(query, root), asked, "interactions"), f"{query.backend} query")
+    if not raw.table.num_rows:
+        return None
+    return canonical(raw, _spec(query, "interactions")).interactions, _highest(raw.table, query.mark)
+
+
+def _opened(query: Query, root: Path) -> Any:
+    if query.backend == "postgres":
+        return _postgres(query)
+    if not query.path:
+        raise UserError("params.yaml: retrain.sql.path is due: the database file (backend sqlite).")
+    return _sqlite(places.checked(root / query.path, query.path), query.path)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _highest(table: pa.Table, mark: str) -> int:
+    if mark not in table.column_names:
+        present = ", ".join(table.column_names)
+        raise UserError(f"params.yaml: retrain.sql.mark = {mark!r} is no column of the query. It has: {present}.")
+    highest = pc.max(table[mark]).as_py()
+    if not isinstance(highest, int) or isinstance(highest, bool):
+        raise UserError(f"params.yaml: retrain.sql.mark = {mark!r} holds {highest!r}; whole numbers are due.")
+    return highest
 
 
 def _key(sql: Sql) -> str:

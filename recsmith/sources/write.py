@@ -73,7 +73,7 @@ def _fetched(params: Ingest, root: Path) -> dict[str, Any]:
 
 def _name(params: Ingest) -> str:
     """What to call the data: the last part of the path, never the way to it."""
-    return params.source if params.source in ("demo", "sql") else Path(params.path).name
+    return params.source if params.source in ("demo", "sql", "events") else Path(params.path).name
 
 
 def _files(params: Ingest, root: Path, tables: Tables) -> dict[str, dict[str, Any]]:

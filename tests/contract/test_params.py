@@ -27,7 +27,7 @@ def knobs(values: dict[str, Any], place: str) -> Iterator[str]:
             yield from knobs(value, f"{place}.{name}")
 
 
-@pytest.mark.parametrize("section", ["run", *STAGES])
+@pytest.mark.parametrize("section", ["run", *STAGES, "retrain"])
 def test_every_knob_is_written_out_at_its_default(section: str) -> None:
     defaults = SECTIONS[section]().model_dump(mode="json")
     assert set(knobs(GIVEN[section], section)) == set(knobs(defaults, section))
@@ -41,7 +41,7 @@ def test_every_knob_has_a_line_that_a_person_can_find() -> None:
 
 
 def test_every_stage_has_a_section() -> None:
-    assert tuple(SECTIONS) == ("run", *STAGES)
+    assert tuple(SECTIONS) == ("run", *STAGES, "retrain")
 
 
 def told(capsys: pytest.CaptureFixture[str], folder: Path, content: bytes) -> str:

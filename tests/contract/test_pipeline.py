@@ -40,7 +40,7 @@ def first_argument(call: ast.Call) -> str | None:
 
 def test_a_stage_has_one_name_in_all_places() -> None:
     assert tuple(PIPELINE) == STAGES == FLOW_STAGES == get_args(Stage)
-    assert tuple(read_sections(ROOT / "params.yaml")) == ("run", *STAGES)
+    assert tuple(read_sections(ROOT / "params.yaml")) == ("run", *STAGES, "retrain")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -101,6 +101,12 @@ def test_only_evaluate_opens_the_sealed_test() -> None:
     assert naming <= {"split", "evaluate"}
 
 
+def test_the_incumbent_enters_the_line_where_it_is_read() -> None:
+    reading = [name for name in STAGES if '"incumbent' in (ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8")]
+    assert reading == [name for name in STAGES if "data/incumbent" in PIPELINE[name]["deps"]]
+    assert {"train", "evaluate"} <= set(reading)
+
+
 def test_the_source_itself_is_a_dependency() -> None:
     assert "${ingest.path}" in PIPELINE["ingest"]["deps"]
 
@@ -110,8 +116,8 @@ OUTSIDE = {"data/privacy/forgotten.json"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_data_dependency_is_an_out_of_an_earlier_stage(stage: str) -> None:
-    earlier = [out for name in STAGES[: STAGES.index(stage)] for out in outs(name)]
+def test_every_data_dependency_is_an_out_of_an_earlier_stage_or_the_incumbent(stage: str) -> None:
+    earlier = ["data/incumbent"] + [out for name in STAGES[: STAGES.index(stage)] for out in outs(name)]
     wanted = [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("data/")]
     assert [dep for dep in wanted if dep not in {*earlier, *OUTSIDE}] == []
 

@@ -1,0 +1,163 @@
+"""``recsmith events``: the event log of continuous retraining."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from recsmith.config.edit import with_section
+from recsmith.config.ingest import EVENTS, Ingest
+from recsmith.config.read import read_section, read_sections
+from recsmith.config.retrain import CHAMPION, Retrain
+from recsmith.config.validate import Validate
+from recsmith.errors import UserError
+from recsmith.files import write_text
+
+WORK = Path(".work/retrain")
+ACTIONS = {
+    "init": "make the log from the present source, and set ingest.source: events",
+    "take": "take what is in the inbox and what retrain.sql gives; refused batches are kept aside with the reason",
+    "add": "take the files that are named",
+    "show": "what the log holds",
+    "check": "compare every part with its checksum",
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(f"{name:6} {text}" for name, text in ACTIONS.items())
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="for add")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
+    parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="the last day that is read (take)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do one of the actions; only one process at a time changes the log."""
+    root = args.params.parent
+    if args.files and args.action != "add":
+        raise UserError(f"recsmith events {args.action} takes no files; recsmith events add FILE... does.")
+    if args.action in ("show", "check"):
+        return (_show if args.action == "show" else _check)(root)
+    lock = root / ".work/locks/events.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=5):
+            {"init": _init, "take": _take, "add": _add}[args.action](args, root)
+    except Timeout as error:
+        raise UserError("another process is changing the event log. Wait for it, then run again.") from error
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _take(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.champion import read_history
+    from recsmith.retrain.intake import take
+    from recsmith.retrain.log import save
+    from recsmith.retrain.night import tell
+
+    settings, ranges = _sections(args.params)
+    intake = take(root / EVENTS, root, settings, ranges, _say)
+    until = None if args.until is None else _end(args.until)
+    if intake.log.until != until:
+        intake.log = save(root / EVENTS, intake.log.model_copy(update={"until": until}))
+    pending = intake.log.digest != read_history(root / CHAMPION).decided and bool(intake.log.parts)
+    night = tell(intake, pending, root / EVENTS, root / WORK, settings.drift)
+    for finding in night["drift"]:
+        _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
+    if night["drift"]:
+        _say(f"The page: {WORK / 'drift.html'}")
+    _say(_summary(night))
+
+
+def _summary(night: dict[str, Any]) -> str:
+    new = sum(taken["new"] for taken in night["taken"])
+    if not night["taken"] and not night["rejected"]:
+        more = "the line has yet to see the last ones" if night["pending"] else "the champion has seen all of them"
+        return f"Nothing new: {night['rows']:,} events, {more}."
+    batches = f"{len(night['taken'])} batches taken, {len(night['rejected'])} rejected"
+    return f"{batches}: {new:,} new events of {night['rows']:,}."
+
+
+def _end(day: date) -> int:
+    """The first UTC second after a day."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + 86_400
+
+
+def _sections(params: Path) -> tuple[Retrain, Validate]:
+    return read_section(params, "retrain", Retrain), read_section(params, "validate", Validate)
+
+
+def _add(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.intake import Door
+
+    if not args.files:
+        raise UserError("recsmith events add FILE...: no file is named.")
+    for path in args.files:
+        if not path.is_file():
+            raise UserError(f"{path} is no file.")
+    entrance = Door(root / EVENTS, *_sections(args.params), _say)
+    refused = [path.name for path, reason in entrance.files(args.files) if reason is not None]
+    if refused or entrance.intake.waiting:
+        raise UserError(f"not taken: {', '.join([*refused, *entrance.intake.waiting])}; the reasons stand above.")
+
+
+def _init(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.seed import seed
+
+    params = read_section(args.params, "ingest", Ingest)
+    if params.source == "events":
+        raise UserError(f"{args.params}: ingest.source is events already; recsmith events add FILE... adds to the log.")
+    log = seed(params, root, root / EVENTS, _say)
+    values = {
+        **read_sections(args.params).get("ingest", {}),
+        "source": "events",
+        "path": EVENTS,
+        "files": [],
+        "sql": None,
+    }
+    write_text(args.params, with_section(args.params.read_text(encoding="utf-8"), "ingest", values))
+    _say(f"{log.rows:,} events in {EVENTS}; section ingest of {args.params} reads it now. Next: `make run`.")
+
+
+def _show(root: Path) -> None:
+    from recsmith.retrain.log import read_log
+
+    log = read_log(root / EVENTS)
+    if not log.parts:
+        raise UserError(
+            f"{EVENTS} holds no events yet. Begin with `recsmith events init` or `recsmith events add FILE...`."
+        )
+    _say(f"{'part':>5} {'rows':>12}  {'from':10}  {'to':10}")
+    for number, part in enumerate(log.parts, start=1):
+        _say(f"{number:>5} {part.rows:>12,}  {_day(part.first)}  {_day(part.last)}")
+    doubled, late = (sum(getattr(batch, name) for batch in log.batches) for name in ("doubled", "late"))
+    _say(f"{log.rows:,} events of {len(log.batches)} batches; {doubled:,} came more than once, {late:,} late.")
+    if log.until is not None:
+        _say(f"Read up to {_day(log.until - 1)}.")
+    for source, mark in log.marks.items():
+        _say(f"High-water mark of {source}: {mark}")
+
+
+def _check(root: Path) -> None:
+    from recsmith.retrain.log import damaged, read_log
+
+    log = read_log(root / EVENTS)
+    wrong = damaged(root / EVENTS, log)
+    if wrong:
+        raise UserError(
+            f"{', '.join(wrong)} of {EVENTS}: missing or not what was written. "
+            f"Bring it back with `dvc checkout {EVENTS}.dvc`."
+        )
+    _say(f"{len(log.parts)} parts with {log.rows:,} events are what was written.")
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

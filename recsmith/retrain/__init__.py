@@ -1,0 +1,1 @@
+"""Continuous retraining: the event log, what enters it, and who serves."""

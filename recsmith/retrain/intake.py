@@ -1,0 +1,149 @@
+"""One night's intake: new events enter the log, refused batches are kept aside with the reason."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from recsmith.config.retrain import Retrain
+from recsmith.config.validate import Validate
+from recsmith.errors import UserError
+from recsmith.files import file_hash, replacing, write_text
+from recsmith.retrain import door
+from recsmith.retrain import log as event_log
+from recsmith.retrain.batch import Batch, Unsteady, read_file, read_query
+from recsmith.sources.arrow import pc
+from recsmith.tables import columns as c
+
+Say = Callable[[str], None]
+UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
+REASON = ".reason.txt"
+
+
+@dataclass
+class Intake:
+    """What became of each batch."""
+
+    log: event_log.Log
+    taken: list[event_log.Taken] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    """Names of files whose content had been taken before."""
+    rejected: dict[str, str] = field(default_factory=dict)
+    """Name -> reason."""
+    waiting: list[str] = field(default_factory=list)
+    """Files that may still be written."""
+
+
+class Door:
+    """What all batches of a night pass."""
+
+    def __init__(self, folder: Path, settings: Retrain, ranges: Validate, say: Say, now: float | None = None) -> None:
+        """``folder``: of the event log."""
+        self.folder, self.settings, self.ranges, self.say = folder, settings, ranges, say
+        self.now = time.time() if now is None else now
+        self.intake = Intake(event_log.open_log(folder))
+        self._events: set[str] | None = None
+
+    def files(self, paths: list[Path]) -> Iterator[tuple[Path, str | None]]:
+        """Take each file; gives it with None, or with the reason why it was refused."""
+        for path in paths:
+            digest = file_hash(path)
+            if self.intake.log.knows(digest):
+                self.say(f"{path.name}: its content was taken before")
+                self.intake.known.append(path.name)
+                yield path, None
+                continue
+            try:
+                reason = self._enters(lambda path=path: read_file(path, self.settings.inbox), path.name)
+            except Unsteady:
+                self._waits(path)
+                continue
+            yield path, reason
+
+    def query(self, root: Path, rejected: Path) -> None:
+        """Take what the query has above its mark; a refused batch is written to ``rejected``."""
+        if self.settings.sql is None:
+            return
+        batch = read_query(self.settings.sql, root, self.intake.log.marks.get("sql"))
+        if batch is None or self.intake.log.knows(batch.digest):
+            return
+        reason = self._enters(lambda: batch, batch.name)
+        if reason is not None:
+            kept = rejected / f"sql-{batch.digest[:12]}.parquet"
+            with replacing(kept) as aside:
+                pq.write_table(batch.table, aside)
+            write_text(kept.with_name(kept.name + REASON), reason + "\n")
+
+    def _enters(self, read: Callable[[], Batch], name: str) -> str | None:
+        """None where the batch is in the log now; else why it is not."""
+        intake = self.intake
+        try:
+            batch = read()
+            whole = door.passed(
+                batch.table, self.settings.door, self.ranges, intake.log, self._known_events(), self.now
+            )
+        except UserError as error:
+            self.say(f"{name}: REJECTED. {error}")
+            intake.rejected[name] = str(error)
+            return str(error)
+        left_out = batch.table.num_rows - whole.num_rows
+        intake.log = event_log.append(
+            self.folder, intake.log, batch.digest, name, whole, left_out=left_out, marks=batch.marks
+        )
+        taken = intake.log.batches[-1]
+        intake.taken.append(taken)
+        self._events = None
+        self.say(f"{name}: {taken.rows:,} rows, {taken.new:,} new ({taken.late:,} late), {taken.doubled:,} doubled")
+        return None
+
+    def _known_events(self) -> set[str]:
+        if self._events is None:
+            table = event_log.events(self.folder, self.intake.log.parts, [c.EVENT])
+            self._events = set(pc.unique(table[c.EVENT]).to_pylist())
+        return self._events
+
+    def _waits(self, path: Path) -> None:
+        self.say(f"{path.name}: still being written; it waits for the next run")
+        self.intake.waiting.append(path.name)
+
+
+def take(folder: Path, root: Path, settings: Retrain, ranges: Validate, say: Say, now: float | None = None) -> Intake:
+    """Take the files of the inbox, in the order of their names, then the query; ``folder``: of the event log.
+
+    A file is moved only after the log has it; where that did not come about, the next run knows its content.
+    """
+    inbox = root / settings.inbox.path
+    entrance = Door(folder, settings, ranges, say, now)
+    for path, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
+        if reason is not None:
+            write_text(_aside(inbox / "rejected", path).with_suffix(path.suffix + REASON), reason + "\n")
+        _move(path, inbox / ("taken" if reason is None else "rejected"))
+    entrance.query(root, inbox / "rejected")
+    return entrance.intake
+
+
+def _ready(inbox: Path, settle: float, entrance: Door) -> list[Path]:
+    """Files that nobody writes any more."""
+    found = [path for path in sorted(inbox.glob("*")) if path.is_file() and not path.name.startswith(".")]
+    ready = []
+    for path in found:
+        if path.name.endswith(UNFINISHED) or 0 <= entrance.now - path.stat().st_mtime < settle:
+            entrance._waits(path)
+        else:
+            ready.append(path)
+    return ready
+
+
+def _aside(folder: Path, path: Path) -> Path:
+    """Where a file goes: under its name and a part of its content's, so that nothing is ever replaced."""
+    return folder / f"{file_hash(path)[:12]}-{path.name}"
+
+
+def _move(path: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    os.replace(path, _aside(folder, path))
