@@ -9,9 +9,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from recsmith.config.edit import with_section
+from recsmith.config.edit import with_key, with_section
 from recsmith.config.ingest import EVENTS, Ingest
-from recsmith.config.read import read_section, read_sections
+from recsmith.config.read import read_section
 from recsmith.config.retrain import CHAMPION, Retrain
 from recsmith.config.validate import Validate
 from recsmith.errors import UserError
@@ -116,15 +116,16 @@ def _init(args: argparse.Namespace, root: Path) -> None:
     if params.source == "events":
         raise UserError(f"{args.params}: ingest.source is events already; recsmith events add FILE... adds to the log.")
     log = seed(params, root, root / EVENTS, _say)
-    values = {
-        **read_sections(args.params).get("ingest", {}),
-        "source": "events",
-        "path": EVENTS,
-        "files": [],
-        "sql": None,
-    }
-    write_text(args.params, with_section(args.params.read_text(encoding="utf-8"), "ingest", values))
+    write_text(args.params, _reading_events(args.params.read_text(encoding="utf-8"), params))
     _say(f"{log.rows:,} events in {EVENTS}; section ingest of {args.params} reads it now. Next: `make run`.")
+
+
+def _reading_events(text: str, params: Ingest) -> str:
+    """The parameter file with the event log as the source; comments stay where nothing else has to go."""
+    if params.files or params.sql:
+        values = {**params.model_dump(mode="json"), "source": "events", "path": EVENTS, "files": [], "sql": None}
+        return with_section(text, "ingest", values)
+    return with_key(with_key(text, "ingest", "source", "events"), "ingest", "path", EVENTS)
 
 
 def _show(root: Path) -> None:
