@@ -1,0 +1,168 @@
+"""The nightly retraining as a Prefect flow; ``python -m flows.retrain`` runs it once.
+
+It only says when: ``recsmith events`` takes new events, ``dvc`` runs the line on them, ``recsmith champion`` decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from prefect import flow, get_run_logger, task
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.pipeline import STAGES, Request, Stage, environment, reproduce, run_name
+from flows.process import streaming
+from flows.workspace import workspace
+
+LEARNING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("baseline", "search"))
+"""What a night runs: everything but the choices, which stand until the search is opened again."""
+WORK = Path(".work/retrain")
+KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
+"""Folder outside the line -> the file that changes with it."""
+
+
+class Night(BaseModel):
+    """What a nightly run is asked to do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    date: datetime.date | None = None
+    """The data date, the last day that is read; without it all events are."""
+    wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
+    """Where W&B runs go, as in the flow of the line."""
+    stage_minutes: float = Field(default=240.0, gt=0)
+    """A stage that takes longer is ended, with all that it started."""
+
+    def request(self, stages: Sequence[Stage]) -> Request:
+        """The same, of the line."""
+        return Request(stages=tuple(stages), wandb=self.wandb, date=self.date, stage_minutes=self.stage_minutes)
+
+
+TONIGHT = Night()
+
+
+class Stopped(Exception):
+    """A step failed; the message says which, and why."""
+
+
+@task
+def step(name: str, command: Sequence[str], env: dict[str, str], minutes: float) -> Any:
+    """One command; its output goes to the task's log as it comes."""
+    logger, said = get_run_logger(), ["it said nothing"]
+    with streaming([sys.executable, "-m", *command], env, minutes * 60) as stream:
+        for line in stream:
+            logger.info(line)
+            said.append(line)
+        if stream.timed_out:
+            return Failed(message=f"{name} took longer than {minutes:g} minutes and was ended")
+        status = stream.status
+    return Completed(message=name) if status == 0 else Failed(message=f"{name}: {said[-1]}")
+
+
+class Run:
+    """One night: its name, its parameters, and the steps that it is made of."""
+
+    def __init__(self, night: Night) -> None:
+        self.night, self.name, self.flow_id = night, run_name(), str(flow_run.id)
+        self.env = environment(night.request(STAGES), self.name, self.flow_id)
+
+    def step(self, name: str, *command: str) -> None:
+        """Run a command as a task; Stopped where it fails."""
+        named = step.with_options(name=name, task_run_name=name)
+        self._check(named(name, command, self.env, self.night.stage_minutes, return_state=True))
+
+    def line(self, stages: Sequence[Stage]) -> None:
+        """Bring stages up to date; Stopped at the first that fails."""
+        for stage in stages:
+            named = reproduce.with_options(name=stage, task_run_name=stage)
+            self._check(named(stage, self.night.request(stages), self.name, self.flow_id, return_state=True))
+
+    def contest(self) -> dict[str, Any]:
+        """Champion against challenger on what the stage evaluate measured, once all files are what DVC says."""
+        self.step("intact", "tools.intact", "compress", "train", "evaluate")
+        self.step("contest", "recsmith", "champion", "decide")
+        return json.loads((WORK / "decision.json").read_text(encoding="utf-8"))
+
+    def version(self) -> None:
+        """Give what lies outside the line to DVC, where it changed since it was last given."""
+        found = {folder: _hash(Path(folder, file)) for folder, file in KEPT.items() if Path(folder, file).exists()}
+        memory = WORK / "versioned.json"
+        if memory.exists() and json.loads(memory.read_text(encoding="utf-8")) == found:
+            return
+        self.step("version", "dvc", "add", "--quiet", *found)
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(json.dumps(found), encoding="utf-8")
+
+    @staticmethod
+    def _check(state: Any) -> None:
+        if not state.is_completed():
+            raise Stopped(state.message)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@flow(name="nightly")
+def nightly(night: Night = TONIGHT) -> Any:
+    """Take new events, retrain on them, and let the better one serve; where nothing is new, say so."""
+    try:
+        run = Run(night)
+        with workspace("nightly", run.name, run.flow_id, get_run_logger().info):
+            return Completed(message=_through(run))
+    except Stopped as reason:
+        return Failed(message=str(reason))
+
+
+def _through(run: Run) -> str:
+    """All steps of a night; what came of it."""
+    until = ["--until", run.night.date.isoformat()] if run.night.date else []
+    run.step("take", "recsmith", "events", "take", *until)
+    found = json.loads((WORK / "night.json").read_text(encoding="utf-8"))
+    _tell(found)
+    if not found["pending"]:
+        run.version()
+        return f"nothing new among {found['rows']:,} events; the champion stays"
+    run.step("enter", "recsmith", "champion", "enter")
+    run.version()
+    run.line(LEARNING)
+    decision = run.contest()
+    if decision["reopens"]:
+        get_run_logger().warning("the search is opened again, from the last winner")
+        run.version()
+        run.line(STAGES)
+        decision = run.contest()
+    run.version()
+    return f"{decision['action']}: version {decision['version']}; {decision['reason']}"
+
+
+def _tell(found: dict[str, Any]) -> None:
+    logger = get_run_logger()
+    for name, reason in found["rejected"].items():
+        logger.warning("rejected %s: %s", name, reason)
+    for finding in found["drift"]:
+        logger.warning("drift of %s: %s", finding["name"], finding["text"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the flow in this process; the exit status is 1 where a step failed."""
+    parser = argparse.ArgumentParser("python -m flows.retrain", description="One night of retraining.")
+    parser.add_argument("--date", type=datetime.date.fromisoformat, help="the last day that is read, e.g. 2026-01-31")
+    parser.add_argument("--wandb", choices=get_args(Night.model_fields["wandb"].annotation), default="auto")
+    args = parser.parse_args(arguments)
+    state = nightly(Night(date=args.date, wandb=args.wandb), return_state=True)
+    print(state.message)
+    return 0 if state.is_completed() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
