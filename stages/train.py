@@ -25,7 +25,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn, architecture, describe
 from recsmith.model.record import cutoffs_with
-from recsmith.retrain.incumbent import starts
+from recsmith.retrain.warm import starts
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
 

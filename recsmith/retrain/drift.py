@@ -1,7 +1,7 @@
 """How the newest events differ from those before them: plain statistics, each with the largest value that is no news.
 
 Distances between distributions are Jensen-Shannon divergences in bits (Lin 1991), 0 for equal and 1 for disjoint ones,
-less what a draw of the same size from the reference itself shows on average: a small batch always looks different.
+less what two draws of these sizes from both together show on average: small batches always look different.
 """
 
 from __future__ import annotations
@@ -119,15 +119,16 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def excess(new: np.ndarray, reference: np.ndarray, draws: int = DRAWS) -> float:
-    """The divergence of ``new`` from ``reference`` less that of draws of its size from it, never below 0.
+    """The divergence of two counts less that of draws of their sizes from both together, never below 0.
 
     Shapes: (n,) counts of the same labels.
     """
     if not new.sum() or not reference.sum():
         return 0.0
     random = np.random.default_rng(0)
-    shares = reference / reference.sum()
-    chance = [divergence(random.multinomial(int(new.sum()), shares), reference) for _ in range(draws)]
+    shares = (new + reference) / (new.sum() + reference.sum())
+    sizes = int(new.sum()), int(reference.sum())
+    chance = [divergence(*(random.multinomial(size, shares) for size in sizes)) for _ in range(draws)]
     return max(0.0, divergence(new, reference) - float(np.mean(chance)))
 
 
