@@ -21,6 +21,7 @@ from recsmith.errors import UserError
 from recsmith.files import digest, file_hash, read_json, remove_asides, replacing, write_json
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
+from recsmith.tables.schema import SCHEMA
 
 NAME = "log.json"
 PARTS = "parts"
@@ -116,17 +117,8 @@ def open_log(folder: Path) -> Log:
 
 def events(folder: Path, parts: Iterable[Part], columns: Iterable[str] = COLUMNS) -> pa.Table:
     """The rows of ``parts`` one below the other; UserError where one is missing or cannot be read."""
-    schema = pa.schema([(name, _TYPES[name]) for name in columns])
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
     return pa.concat_tables([schema.empty_table(), *(_rows(folder / part.file, schema.names) for part in parts)])
-
-
-_TYPES = {
-    c.USER: pa.string(),
-    c.ITEM: pa.string(),
-    c.TIMESTAMP: pa.int64(),
-    c.WEIGHT: pa.float64(),
-    c.EVENT: pa.string(),
-}
 
 
 def _rows(path: Path, columns: list[str]) -> pa.Table:

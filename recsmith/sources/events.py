@@ -27,8 +27,10 @@ def read(params: Ingest, root: Path) -> Tables:
     table = event_log.events(folder, log.parts)
     if log.until is not None:
         table = table.filter(pc.less(table[c.TIMESTAMP], log.until))
-    nothing = pa.nulls(table.num_rows, pa.string())
-    interactions = table.append_column(c.SPLIT, nothing).select(list(c.INTERACTIONS)).cast(SCHEMAS["interactions"])
+    schema = SCHEMAS["interactions"]
+    for name in set(schema.names) - set(table.column_names):
+        table = table.append_column(name, pa.nulls(table.num_rows, schema.field(name).type))
+    interactions = table.select(schema.names).cast(schema)
     sides = {name: pq.read_table(folder / f"{name}.parquet") for name in c.TABLES[1:] if _is_there(folder, name)}
     return Tables(interactions=interactions, **sides, rows={f"{params.path}/{p.file}": p.rows for p in log.parts})
 

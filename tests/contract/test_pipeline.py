@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from flows.pipeline import STAGES as FLOW_STAGES
 from flows.pipeline import Stage
+from flows.retrain import KEPT
 from recsmith.config.read import read_sections
 from stages._stage import STAGES
 from tools.deps import ROOT, code, is_code
@@ -123,7 +124,7 @@ def test_every_data_dependency_is_an_out_of_an_earlier_stage_or_the_incumbent(st
 
 
 def test_what_messages_tell_to_restore_or_make_dvc_knows() -> None:
-    targets = {*STAGES, *(out for stage in STAGES for out in outs(stage))}
+    targets = {*STAGES, *(out for stage in STAGES for out in outs(stage)), *(f"{folder}.dvc" for folder in KEPT)}
     files = [*(ROOT / "recsmith").rglob("*.py"), *(ROOT / "stages").glob("*.py"), *(ROOT / "docs").glob("*.md")]
     texts = {path: path.read_text(encoding="utf-8") for path in [*files, ROOT / "README.md"]}
     told = {word for text in texts.values() for word in re.findall(r"`dvc (?:checkout|repro) ([\w./]+)`", text)}

@@ -64,7 +64,7 @@ def test_rows_are_counted_per_file(same: Tables) -> None:
 
 def test_every_reader_is_tried_here_or_has_tests_of_its_own() -> None:
     tried = {name.split(",")[0] for name in CASES} | set(OTHERS)
-    assert set(FORMATS) | set(SOURCES) == tried | {"lightgcn", "ml-latest-small"}
+    assert set(FORMATS) | set(SOURCES) == tried | {"events", "lightgcn", "ml-latest-small"}
 
 
 def test_equal_tables_in_any_order_give_equal_bytes(same: Tables, tmp_path: Path) -> None:
