@@ -99,5 +99,10 @@ review: $(INSTALLED) ## what changed since the last commit and the last run: fil
 	@dvc params diff
 	@dvc status
 
+.PHONY: forget
+forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cache and remotes (docs/privacy.md)
+	@[ "$(origin USER)" = "command line" ] || { echo "Say whom: make forget USER=ID" >&2; exit 1; }
+	@python -m tools.forget -- "$$USER"
+
 clean: ## remove results and work in progress (keeps .venv and the DVC cache)
 	rm -rf $(filter-out data/privacy/,$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build

@@ -51,7 +51,7 @@ def _own_files(params: Ingest, root: Path, say: Say) -> None:
 
 def _movielens(raw: Path, mirror: str | None, say: Say) -> None:
     before = _source(raw)
-    if before.get("name") == movielens.NAME and _right(raw):
+    if before.get("name") == movielens.NAME and _right(raw, before):
         say(f"{movielens.NAME} is in {RAW} already.")
         return
     if before.get("name") == movielens.NAME:
@@ -83,8 +83,10 @@ def _source(raw: Path) -> dict[str, Any]:
         return {}
 
 
-def _right(raw: Path) -> bool:
-    return all((raw / name).is_file() and file_hash(raw / name) == right for name, right in movielens.HASHES.items())
+def _right(raw: Path, before: dict[str, Any]) -> bool:
+    """Whether the files are those that were published, or what forgetting people left of them."""
+    hashes = before["files"] if before.get("erased") else movielens.HASHES
+    return all((raw / name).is_file() and file_hash(raw / name) == right for name, right in hashes.items())
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:

@@ -1,0 +1,66 @@
+"""A bundle without somebody: the people part is written anew, checksums and digest with it; the model part stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from recsmith.compress.pack import save
+from recsmith.files import replacing, write_json
+from recsmith.privacy.person import Person
+from recsmith.serving import manifest as manifests
+from recsmith.serving import safetensors, tensors
+from recsmith.serving.bundle import MODEL, PEOPLE
+from recsmith.serving.strings import Strings
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether ``folder`` holds a bundle."""
+    return (folder / manifests.NAME).is_file() and (folder / MODEL).is_file()
+
+
+def forget(folder: Path, person: Person) -> int:
+    """Take somebody out of a bundle, whole or not at all; returns how many entries that were.
+
+    Raises UserError where the bundle is not whole. A bundle without people, or without this one, stays as it is.
+    """
+    manifest = manifests.read(folder)
+    for name, entry in manifest["parts"].items():
+        manifests.checked_file(folder, name, entry)
+    if "people" not in manifest["parts"]:
+        return 0
+    people = {name: np.array(values) for name, values in safetensors.read(folder / PEOPLE).items()}
+    ids = tensors.strings(people, "user_ids") or Strings.of(())
+    gone = np.array([name in person.names for name in ids], bool)
+    if not gone.any():
+        return 0
+    with replacing(folder) as aside:
+        (aside / MODEL).parent.mkdir(parents=True)
+        (aside / MODEL).write_bytes((folder / MODEL).read_bytes())
+        save(aside / PEOPLE, _without(people, ids, gone))
+        manifest["users"] = int((~gone).sum())
+        manifest["parts"]["people"] = manifests.part(aside, PEOPLE)
+        manifest["digest"] = manifests.digest(manifest)
+        write_json(aside / manifests.NAME, manifest)
+    return int(gone.sum())
+
+
+def _without(people: dict[str, np.ndarray], ids: Strings, gone: np.ndarray) -> dict[str, np.ndarray]:
+    """The tensors of the people part without those who are ``gone`` (U,) bool."""
+    left = np.flatnonzero(~gone)
+    indptr = people["history.indptr"]
+    entries = np.repeat(~gone, np.diff(indptr))
+    lengths = np.diff(indptr)[left]
+    changed = dict(people)
+    changed.update(tensors.of_strings("user_ids", ids.take(left)))
+    changed["history.indptr"] = np.concatenate(([0], np.cumsum(lengths))).astype(indptr.dtype)
+    for name in ("history.indices", "history.weights"):
+        if name in people:
+            changed[name] = people[name][entries]
+    rows = tensors.stored_rows(indptr)
+    stored = rows[left][rows[left] >= 0]
+    for name in ("user_vectors.values", "user_vectors.scale"):
+        if name in people:
+            changed[name] = people[name][stored]
+    return changed

@@ -1,0 +1,1 @@
+"""``make forget USER=...``: somebody gone from data, results, bundles, the cache of DVC and its remotes."""

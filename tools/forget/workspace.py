@@ -1,0 +1,171 @@
+"""The person in the workspace: tables and bundles are rewritten, results are left for the next run to make again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from recsmith.config.ingest import FileSpec, Ingest
+from recsmith.files import file_hash, read_json, replacing, write_json, write_text
+from recsmith.privacy import bundles
+from recsmith.privacy.person import Person
+from recsmith.privacy.traces import erase, found
+from recsmith.sources import movielens
+from stages._stage import DATA, STAGES, WORK
+from tools.forget.records import record_of
+
+KEPT = (DATA / "privacy", DATA / "README.md")
+SCRATCH = (*STAGES, "spectra")
+"""Folders of work in progress whose contents were made from people's data, by number where not by name."""
+APART = {".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache"}
+
+
+@dataclass
+class Removed:
+    """What was removed, by kind; ``changed`` are paths whose content is another now."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    changed: set[Path] = field(default_factory=set)
+
+    def add(self, kind: str, number: int = 1, path: Path | None = None) -> None:
+        """Count, where there is something to count."""
+        if number:
+            self.counts[kind] = self.counts.get(kind, 0) + number
+            if path is not None:
+                self.changed.add(path)
+
+
+def specs(params: Ingest) -> tuple[FileSpec, ...]:
+    """What the files of the source are like."""
+    if params.source == "ml-latest-small":
+        return movielens.FILES
+    if params.source != "files":
+        return ()
+    given = params.files or (FileSpec(),)
+    return tuple(spec.model_copy(update={"format": spec.format or params.format}) for spec in given)
+
+
+def spec_of(path: Path, params: Ingest) -> FileSpec | None:
+    """The description of a file of the source, by its name; None for others."""
+    name, source = path.as_posix(), Path(params.path).as_posix()
+    inside = name == source or name.startswith(f"{source}/")
+    matching = [spec for spec in specs(params) if inside and name in (source, f"{source}/{spec.file}")]
+    return matching[0] if matching else None
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Every file of the workspace that is not the project's own machinery, relative to ``root``."""
+    for path in sorted(root.iterdir()):
+        if path.name not in APART:
+            yield from (one.relative_to(root) for one in _below(path))
+
+
+def _below(path: Path) -> Iterator[Path]:
+    if path.is_symlink() or path.is_file():
+        yield from (path,) if path.is_file() else ()
+    elif path.name not in APART:
+        for one in sorted(path.iterdir()):
+            yield from _below(one)
+
+
+def results(root: Path, reached: set[str], removed: Removed) -> None:
+    """Take stages that were made from the person out of ``dvc.lock``, and their results off the disk.
+
+    Bundles stay where they are, without the person, so that something serves until the next run.
+    """
+    lock, yaml = root / "dvc.lock", YAML()
+    document: Any = yaml.load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    stages = document.get("stages") or {}
+    made = [name for name, stage in stages.items() if (record_of(stage).deps | record_of(stage).outs) & reached]
+    for name in made:
+        for out in stages[name]["outs"]:
+            path = root / out["path"]
+            if not bundles.is_bundle(path):
+                _remove(path)
+        del stages[name]
+    removed.add("stages to run again", len(made))
+    if made and stages:
+        with replacing(lock) as aside, aside.open("w", encoding="utf-8") as handle:
+            yaml.dump(document, handle)
+    elif made:
+        lock.unlink()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def tables(root: Path, params: Ingest, person: Person, removed: Removed) -> None:
+    """Rewrite bundles, then tables, in ``data/`` and in the source; digests that other files name are renewed."""
+    places = {root / DATA, root / params.path}
+    inside = [place for place in places if place.exists() and place.resolve().is_relative_to(root.resolve())]
+    renewed: dict[str, str] = {}
+    for folder in sorted({path.parent for place in inside for path in place.rglob("manifest.json")}):
+        if bundles.is_bundle(folder):
+            renewed |= _bundle(folder, root, person, removed)
+    for path in sorted({path for place in inside for path in ([place] if place.is_file() else place.rglob("*"))}):
+        relative = path.relative_to(root)
+        if path.is_file() and not any(relative.is_relative_to(kept) for kept in KEPT):
+            removed.add("rows", erase(path, person, spec_of(relative, params)), relative)
+    for path in sorted((root / DATA).rglob("*.json")):
+        _renew(path, root, renewed, removed)
+    _as_fetched(root / DATA / "raw", removed)
+
+
+def _bundle(folder: Path, root: Path, person: Person, removed: Removed) -> dict[str, str]:
+    """Old digest -> new digest of a bundle that held the person."""
+    before = read_json(folder / "manifest.json")["digest"]
+    gone = bundles.forget(folder, person)
+    removed.add("bundles", bool(gone), folder.relative_to(root))
+    return {before: read_json(folder / "manifest.json")["digest"]} if gone else {}
+
+
+def _renew(path: Path, root: Path, renewed: dict[str, str], removed: Removed) -> None:
+    text = path.read_text(encoding="utf-8")
+    new = text
+    for before, after in renewed.items():
+        new = new.replace(before, after)
+    if new != text:
+        write_text(path, new)
+        removed.changed.add(path.relative_to(root))
+
+
+def _as_fetched(raw: Path, removed: Removed) -> None:
+    """Let ``data/raw`` say that it is what was published without some people, lest a fetch brings them back."""
+    described = raw / "source.json"
+    if not described.exists() or not any(path.is_relative_to(DATA / "raw") for path in removed.changed):
+        return
+    source = read_json(described)
+    if "files" in source:
+        source["files"] = {name: file_hash(raw / name) for name in source["files"]}
+        write_json(described, source | {"erased": True})
+
+
+def scratch(root: Path, person: Person, removed: Removed) -> None:
+    """Work in progress of the stages goes as a whole; of all other things there, the files that hold the person."""
+    for name in SCRATCH:
+        if (root / WORK / name).exists():
+            shutil.rmtree(root / WORK / name)
+            removed.add("folders of work in progress")
+    for path in list(_below(root / WORK)) if (root / WORK).is_dir() else ():
+        if found(path, person):
+            run = next((parent for parent in path.parents if parent.name.startswith(("run-", "offline-run-"))), None)
+            _remove(run or path)
+            removed.add("W&B runs" if run else "files of work in progress")
+
+
+def left(root: Path, params: Ingest, person: Person, apart: set[Path]) -> list[Path]:
+    """Files that still hold the person; ``apart`` ones are not looked into."""
+    return [
+        path
+        for path in files(root)
+        if not any(path.is_relative_to(one) for one in apart) and found(root / path, person, spec_of(path, params))
+    ]
