@@ -13,6 +13,7 @@ from recsmith.tables import columns as c
 
 PEOPLE = frozenset({c.SOURCE_USER, c.TARGET_USER})
 """Our own columns of user ids."""
+MIXED = re.compile(r"[^\W\d].*[\d@.:_+-]|[\d@.:_+-].*[^\W\d]")
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,11 @@ class Person:
 
     @cached_property
     def distinctive(self) -> frozenset[str]:
-        """Names that can be searched for in any text: ``5`` is a person in one column and a rating in the next."""
-        return frozenset(name for name in self.names if len(name) >= (12 if name.isdigit() else 6))
+        """Names that can be searched for in any text: ``5`` is a person in one column and a rating in the next.
+
+        Long ones are, and those of 6 characters that mix letters with digits or signs; ``nobody`` is a word.
+        """
+        return frozenset(name for name in self.names if len(name) >= 12 or (len(name) >= 6 and MIXED.search(name)))
 
     @cached_property
     def words(self) -> re.Pattern[bytes] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,10 +60,16 @@ def spec_of(path: Path, params: Ingest) -> FileSpec | None:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Every file of the workspace that is not the project's own machinery, relative to ``root``."""
+    """Every file of the workspace that is not the project's own, as git knows it; relative to ``root``."""
+    own = _in_git(root)
     for path in sorted(root.iterdir()):
         if path.name not in APART:
-            yield from (one.relative_to(root) for one in _below(path))
+            yield from (one for one in (found.relative_to(root) for found in _below(path)) if one.as_posix() not in own)
+
+
+def _in_git(root: Path) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False)
+    return set(listed.stdout.split("\0"))
 
 
 def _below(path: Path) -> Iterator[Path]:
