@@ -14,7 +14,7 @@ TESTS := not slow or short
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
+.PHONY: help install run flow up down status test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,16 @@ flow: $(INSTALLED) .work/vega.js ## the same as a Prefect flow, one task a stage
 	@python -m recsmith fetch
 	@python -m flows.pipeline
 	@python -m tools.results
+
+up: $(INSTALLED) .work/vega.js ## Prefect on this machine: server, schedules, workers; PORT=4201 for another port
+	@python -m recsmith fetch
+	@python -m flows.service up $(if $(PORT),--port $(PORT))
+
+down: $(INSTALLED) ## stop what `make up` started
+	@python -m flows.service down
+
+status: $(INSTALLED) ## what of Prefect is up, what runs, what comes next
+	@python -m flows.service status
 
 test: lint types ## format, lint, types and all tests (slow ones in their short form)
 	RECSMITH_SHORT=1 python -m pytest -n $(WORKERS) --dist loadfile -m "$(TESTS)"
@@ -105,4 +115,5 @@ forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cach
 	@python -m tools.forget -- "$$USER"
 
 clean: ## remove results and work in progress (keeps .venv and the DVC cache)
+	@[ ! -e .work/prefect/address.json ] || { echo "Prefect is up here: make down first" >&2; exit 1; }
 	rm -rf $(filter-out data/privacy/,$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build

@@ -9,12 +9,18 @@ import sys
 from typing import Any, Literal, get_args
 
 from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.process import streaming
+from flows.address import check_server
+from flows.alerts import Kind, on_end
+from flows.process import Stream, streaming
+from flows.repro import Sections, command, reason
 from flows.workspace import workspace
+from recsmith.errors import Unreachable, UserError
 
 Stage = Literal["ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -25,7 +31,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stages: tuple[Stage, ...] = STAGES
+    stages: tuple[Stage, ...] = Field(default=STAGES, min_length=1)
     """Run in the order of the line, whatever the order given."""
     force: bool = False
     """Run stages even where nothing changed."""
@@ -38,6 +44,7 @@ class Request(BaseModel):
 
 
 EVERYTHING = Request()
+FETCH_SECONDS = 3600.0
 
 
 def environment(request: Request, run: str, flow_id: str) -> dict[str, str]:
@@ -55,38 +62,71 @@ def run_name() -> str:
     return os.environ.get("RECSMITH_RUN") or f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
 
 
-@task
-def reproduce(stage: Stage, request: Request, run: str, flow_id: str) -> Any:
-    """``dvc repro`` of one stage; its output goes to the task's log as it comes."""
-    env = environment(request, run, flow_id)
-    logger = get_run_logger()
-    with streaming(command(stage, request.force), env, request.stage_minutes * 60) as stream:
+def _network(task: Any, task_run: Any, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), Unreachable)
+
+
+@task(retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=_network, cache_policy=NO_CACHE)
+def fetch(env: dict[str, str]) -> None:
+    """``recsmith fetch``: the only step that may need a network, so the only one that is tried again."""
+    logger, said = get_run_logger(), ["it said nothing"]
+    with streaming([sys.executable, "-m", "recsmith", "fetch"], env, FETCH_SECONDS) as stream:
         for line in stream:
             logger.info(line)
+            said.append(line)
+        if stream.status:
+            raise (Unreachable if stream.status == Unreachable.status else UserError)(said[-1])
+
+
+def reproduce(stage: Stage, request: Request, stream: Stream, sections: Sections) -> State[Any]:
+    """Show one stage's part of ``dvc repro`` as a task of its name; its log grows line by line."""
+
+    @task(name=stage, task_run_name=stage, cache_policy=NO_CACHE)
+    def follow() -> State[Any]:
+        logger, said = get_run_logger(), list[str]()
+        stream.limit(request.stage_minutes * 60)
+        for line in sections.section(stage):
+            logger.info(line)
+            said.append(line)
         if stream.timed_out:
-            return Failed(message=f"{stage} took longer than {request.stage_minutes:g} minutes and was ended")
-        status = stream.status
-    return Completed(message=stage) if status == 0 else Failed(message=f"{stage} failed; its log says why")
+            return Failed(name="TooLong", message=f"{stage}: longer than {request.stage_minutes:g} minutes, ended")
+        if sections.more or stream.status == 0:
+            return Completed(message=stage)
+        error = reason(stage, said)
+        return Failed(name=kind_of(stage, error), message=f"{stage}: {error}")
+
+    return follow(return_state=True)
 
 
-def command(stage: Stage, force: bool) -> list[str]:
-    """The command line of one stage; waits where another repro holds the lock."""
-    repro = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
-    return [*repro, "--force"] if force else repro
+def kind_of(stage: Stage, error: str) -> Kind:
+    """What sort of failure it is: the two that are no defect have names of their own."""
+    if stage == "validate" and "cannot be trusted" in error:
+        return "DataRejected"
+    return "BelowGate" if stage == "compress" and "compress.gate." in error else "Failed"
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", on_failure=[on_end], on_crashed=[on_end])
 def pipeline(request: Request = EVERYTHING) -> Any:
     """Bring the asked stages up to date, in order; stop at the first that fails."""
     run, flow_id, logger = run_name(), str(flow_run.id), get_run_logger()
     logger.info("run %s", run)
     with workspace("pipeline", run, flow_id, logger.info):
-        for stage in (name for name in STAGES if name in request.stages):
-            step = reproduce.with_options(name=stage, task_run_name=stage)
-            state = step(stage, request, run, flow_id, return_state=True)
+        return line(request, run, flow_id)
+
+
+def line(request: Request, run: str, flow_id: str) -> State[Any]:
+    """The asked stages, each a task; the state of the first that failed, or Completed."""
+    stages: list[Stage] = [stage for stage in STAGES if stage in request.stages]
+    env, seconds = environment(request, run, flow_id), request.stage_minutes * 60
+    if stages[0] == STAGES[0] and not (state := fetch(env, return_state=True)).is_completed():
+        return Failed(message=f"fetch: {state.result(raise_on_failure=False)}")
+    with streaming(command(stages, request.force), env, seconds) as stream:
+        sections = Sections(stream)
+        for stage in stages:
+            state = reproduce(stage, request, stream, sections)
             if not state.is_completed():
-                return Failed(message=state.message)
-    return Completed(message=f"run {run}: {', '.join(request.stages)} up to date")
+                return Failed(name=state.name, message=state.message)
+    return Completed(message=f"run {run}: {', '.join(stages)} up to date")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,6 +137,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--wandb", choices=get_args(Request.model_fields["wandb"].annotation), default="auto")
     args = parser.parse_args(arguments)
     request = Request(stages=tuple(args.stages), force=args.force, wandb=args.wandb)
+    try:
+        check_server()
+    except UserError as error:
+        sys.exit(str(error))
     state = pipeline(request, return_state=True)
     return 0 if state.is_completed() else 1
 

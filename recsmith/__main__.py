@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 1 with a plain message where something given cannot be used."""
+    """Run one command; the exit status is 0, or 1 (75: trying again may help) with a plain message."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0] if words and words[0] in COMMANDS else None
     parser = _parser(name)
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
     except UserError as error:
         print(f"recsmith {name}: {error}", file=sys.stderr)
-        return 1
+        return error.status
     except KeyboardInterrupt:
         print(f"recsmith {name}: interrupted.", file=sys.stderr)
         return 130

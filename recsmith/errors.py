@@ -8,8 +8,16 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Something that the user gave cannot be used; the message says what, what is allowed, and what to change.
 
-    Entry points print the message without a traceback and exit with status 1.
+    Entry points print the message without a traceback and exit with ``status``.
     """
+
+    status = 1
+
+
+class Unreachable(UserError):
+    """A server that was asked does not answer: trying again may help (the status is that of ``EX_TEMPFAIL``)."""
+
+    status = 75
 
 
 class SizedOut(UserError):

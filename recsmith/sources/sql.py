@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from recsmith.config.ingest import RAW, FileSpec, Ingest, Role, Sql
 from recsmith.config.retrain import Query
-from recsmith.errors import UserError
+from recsmith.errors import Unreachable, UserError
 from recsmith.files import digest, read_json, replacing, write_json
 from recsmith.sources import places, records
 from recsmith.sources.arrow import pc
@@ -110,7 +110,9 @@ def _postgres(sql: Sql) -> Any:
     try:
         return ibis.connect(address)
     except connection_errors() as error:
-        raise UserError(f"PostgreSQL (address in {sql.dsn_variable}) does not answer: {str(error).strip()}.") from error
+        raise Unreachable(
+            f"PostgreSQL (address in {sql.dsn_variable}) does not answer: {str(error).strip()}."
+        ) from error
 
 
 def fetch(params: Ingest, root: Path) -> None:

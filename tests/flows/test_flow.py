@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.pipeline import Request, command, main, pipeline
+from flows.pipeline import Request, environment, kind_of, main, pipeline
+from flows.repro import Sections, command, reason
 from stages._stage import STAGES
 
 STAGE = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from stages._stage import stage
 def run(context):
     context.say("working on {name}")
+    if "{name}" == os.environ.get("SLOW"):
+        time.sleep(300)
     if "{name}" == os.environ.get("BROKEN"):
         sys.exit("{name}: out of luck")
     context.out.mkdir(parents=True, exist_ok=True)
@@ -33,7 +36,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path(__file__).resolve().parents[2]}")
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    Path("params.yaml").write_text("run: {threads: 1}\n", encoding="utf-8")
+    Path("params.yaml").write_text("run: {threads: 1}\ningest: {source: demo}\n", encoding="utf-8")
     Path("work").mkdir()
     text, before = "stages:\n", "params.yaml"
     for name in ("ingest", "validate", "split"):
@@ -83,7 +86,64 @@ def test_requests_are_checked() -> None:
         Request.model_validate({"stage": ["ingest"]})
 
 
-def test_a_stage_is_one_item_of_repro_that_waits_its_turn() -> None:
-    assert command("split", False)[1:] == ["-m", "dvc", "--wait-for-lock", "repro", "--single-item", "split"]
-    assert command("split", True)[-1] == "--force"
+def test_a_request_for_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        Request.model_validate({"stages": []})
+
+
+def test_a_run_is_one_repro_of_the_asked_stages_that_waits_its_turn() -> None:
+    assert command(["split", "graph"], False)[1:] == [
+        *("-m", "dvc", "--wait-for-lock", "repro", "--single-item"),
+        *("split", "graph"),
+    ]
+    assert command(["split"], True)[-1] == "--force"
     assert Request().stages == STAGES
+
+
+def test_what_was_asked_reaches_the_stages_through_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    asked = environment(Request.model_validate({"wandb": "offline", "date": "2026-01-31"}), "r", "f")
+    assert (asked["RECSMITH_RUN"], asked["RECSMITH_FLOW_RUN"]) == ("r", "f")
+    assert (asked["WANDB_MODE"], asked["RECSMITH_DATE"]) == ("offline", "2026-01-31")
+    assert {"WANDB_MODE", "RECSMITH_DATE"}.isdisjoint(environment(Request(), "r", "f"))
+
+
+def test_output_is_cut_where_the_next_stage_begins() -> None:
+    lines = ["waiting", "Stage 'ingest' didn't change, skipping", "Running stage 'split':", "Stage of grief", "done"]
+    sections = Sections(lines)
+    assert list(sections.section("ingest")) == lines[:2]
+    assert sections.more
+    assert list(sections.section("split")) == lines[2:]
+    assert not sections.more
+
+
+def test_a_reason_is_one_line_in_the_stages_own_words() -> None:
+    said = [
+        "Running stage 'split':",
+        "> python -m stages.split",
+        "split: no",
+        "  because",
+        "ERROR: failed to reproduce",
+    ]
+    assert reason("split", said) == "no   because"
+    assert reason("split", ["Traceback", "ValueError: x", "ERROR: failed"]) == "ValueError: x"
+    assert reason("split", []) == "it said nothing"
+    assert len(reason("split", ["y" * 5000])) < 500
+
+
+def test_rejected_data_and_a_missed_gate_are_no_defects() -> None:
+    assert kind_of("validate", "the data cannot be trusted (...)") == "DataRejected"
+    assert kind_of("compress", "... params.yaml: compress.gate.retained = 0.98 asks for more.") == "BelowGate"
+    assert kind_of("validate", "MemoryError") == kind_of("train", "a compress.gate. of sorts") == "Failed"
+
+
+def test_a_stage_that_takes_too_long_is_ended_and_named(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOW", "validate")
+    state = pipeline(Request(stages=("ingest", "validate"), stage_minutes=0.1), return_state=True)
+    assert (state.name, state.message) == ("TooLong", "validate: longer than 0.1 minutes, ended")
+
+
+def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with pytest.raises(SystemExit, match="no Prefect server answers there"):
+        main(["--stages", "ingest"])

@@ -1,0 +1,91 @@
+"""Alerts: what somebody should know at night, through Prefect's notification blocks.
+
+``RECSMITH_ALERTS`` says where to: a block of the Prefect server (``slack-webhook/team``), the address of a webhook
+(``https://...``, gets JSON with ``subject`` and ``text``), or any address that Apprise knows (``mailtos://...``,
+``slack://...``). An alert that fails is logged and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prefect.blocks.core import Block
+from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhookNotificationBlock
+from prefect.settings import PREFECT_API_URL
+from pydantic import SecretStr
+
+VARIABLE = "RECSMITH_ALERTS"
+Kind = Literal["Failed", "DataRejected", "BelowGate", "TooLong", "Crashed", "Drift"]
+TITLES: dict[str, str] = {
+    "Failed": "failed",
+    "DataRejected": "data rejected",
+    "BelowGate": "quality below the gate",
+    "TooLong": "ran too long and was ended",
+    "Crashed": "was killed",
+    "Drift": "data drifted",
+}
+LOGGER = logging.getLogger("prefect.recsmith.alerts")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message: what kind, where (``pipeline``), the error in one line, the command to look closer."""
+
+    kind: Kind
+    where: str
+    error: str
+    look: str
+
+    @property
+    def subject(self) -> str:
+        return f"Recsmith: {self.where} {TITLES[self.kind]}"
+
+    @property
+    def body(self) -> str:
+        return f"{self.error}\nLook closer: {self.look}"
+
+
+def send(alert: Alert) -> bool:
+    """Whether it was delivered; where it was not, the log says why, without the address (it may hold a secret)."""
+    target = os.environ.get(VARIABLE, "")
+    if not target:
+        return False
+    try:
+        block(target).notify(body=alert.body, subject=alert.subject)
+    except Exception as error:  # whatever a block of somebody else raises: the run's own result matters more
+        LOGGER.error("alert %r was not delivered: %s", alert.subject, _without_addresses(error))
+        return False
+    LOGGER.info("alert %r was delivered", alert.subject)
+    return True
+
+
+def block(target: str) -> Any:
+    """The notification block that ``RECSMITH_ALERTS`` means."""
+    if "://" not in target:
+        return Block.load(target)
+    if target.startswith(("http://", "https://")):
+        body = {"subject": "{{subject}}", "text": "{{body}}"}
+        return CustomWebhookNotificationBlock(name="recsmith", url=target, json_data=body, headers=None, cookies=None)
+    return AppriseNotificationBlock(url=SecretStr(target))
+
+
+def _without_addresses(error: Exception) -> str:
+    told = re.sub(r"[a-z]+://[^\s'\"]+", "(address)", str(error))
+    return f"{type(error).__name__}: {told}"
+
+
+def on_end(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook for ``on_failure`` and ``on_crashed``: the state's name is the kind, its message the error."""
+    kind: Any = state.name if state.name in TITLES else "Failed"
+    error = " ".join((state.message or "no message").split())
+    send(Alert(kind, flow.name, error, command(str(flow_run.id))))
+
+
+def command(flow_run_id: str) -> str:
+    """The command that shows a run's log, with the server's address where there is one."""
+    url = PREFECT_API_URL.value()
+    return f"{f'PREFECT_API_URL={url} ' if url else ''}prefect flow-run logs {flow_run_id}"

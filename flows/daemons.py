@@ -1,0 +1,122 @@
+"""Processes that outlive the terminal: started with a note of who they are, stopped by that note and by nothing else.
+
+A note (``.work/prefect/NAME.json``) holds the process and when it was born, so that a number that the system gave to
+somebody else since is not taken for ours. All that a daemon starts inherits the mark ``RECSMITH_SERVICE``: what lost
+its parent is found by it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from flows.process import end, marked
+from recsmith.errors import UserError
+from recsmith.files import read_json, write_json
+
+STATE = Path(".work") / "prefect"
+MARK = "RECSMITH_SERVICE"
+TURNS = (20.0, 5.0)
+"""Seconds after the first and the second polite signal; a Prefect worker needs two, then comes the last one."""
+
+
+def launch(name: str, command: Sequence[str], env: Mapping[str, str]) -> psutil.Process:
+    """Start ``command`` in a session of its own; its output goes to ``NAME.log``, its note to ``NAME.json``."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with log(name).open("w", encoding="utf-8") as output:
+        child = subprocess.Popen(
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process = psutil.Process(child.pid)
+    write_json(_note(name), {"pid": child.pid, "created": process.create_time(), "mark": env[MARK]})
+    return process
+
+
+def running(name: str) -> psutil.Process | None:
+    """The daemon of that name, None where it is not there (any more)."""
+    if not _note(name).exists():
+        return None
+    note = read_json(_note(name))
+    with suppress(psutil.Error):
+        process = psutil.Process(note["pid"])
+        if process.create_time() == note["created"] and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
+
+
+def names() -> list[str]:
+    """Daemons that were started and not stopped by us, whether they live or not; the last started first."""
+    notes = sorted(STATE.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.stem for path in notes if "mark" in read_json(path)]
+
+
+def stop_all() -> list[str]:
+    """End every daemon with all that it started, the last started first; the names of what was there."""
+    stopped = names()
+    marks = {read_json(_note(name))["mark"] for name in stopped}
+    for name in stopped:
+        process = running(name)
+        if process is not None:
+            _stop(process)
+    for mark in marks:
+        while left := marked(MARK, mark):
+            end(left)
+    for name in stopped:
+        _note(name).unlink(missing_ok=True)
+    return stopped
+
+
+def _stop(process: psutil.Process) -> None:
+    with suppress(psutil.Error):
+        end(process.children(recursive=True))  # runs in progress first, while there is a server to tell
+    for seconds in TURNS:
+        with suppress(psutil.Error):
+            process.terminate()
+        if not psutil.wait_procs([process], timeout=seconds)[1]:
+            return
+    end([process], grace=0.0)
+
+
+def wait_until(ready: object, process: psutil.Process, name: str, seconds: float) -> None:
+    """Poll ``ready()``; UserError with the last lines of the log where the process ends or the time is over."""
+    assert callable(ready)
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            raise UserError(f"{name} ended while it started. {_tail(name)}")
+        if time.monotonic() > deadline:
+            raise UserError(f"{name} was not ready after {seconds:.0f} seconds. {_tail(name)}")
+        time.sleep(0.5)
+
+
+def _tail(name: str) -> str:
+    lines = log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+    return f"The end of {log(name)}:\n" + "\n".join(lines)
+
+
+def log(name: str) -> Path:
+    """Where a daemon's output goes."""
+    return STATE / f"{name}.log"
+
+
+def _note(name: str) -> Path:
+    return STATE / f"{name}.json"
+
+
+def new_mark() -> str:
+    """A mark that no other service has; the one of the service that runs here, where one does."""
+    for name in names():
+        if running(name):
+            return str(read_json(_note(name))["mark"])
+    return os.urandom(16).hex()

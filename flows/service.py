@@ -1,0 +1,226 @@
+"""Prefect on this machine: ``python -m flows.service up|down|status|address``.
+
+``up`` starts the server, the work pools and deployments of ``prefect.yaml`` and one worker a pool; all of it outlives
+the terminal. ``down`` stops exactly that, with every run in progress.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from ruamel.yaml import YAML
+
+from flows import daemons
+from flows.address import answers
+from recsmith.errors import UserError, unknown
+from recsmith.files import read_json, write_json
+
+HOST, PORT = "127.0.0.1", 4200
+READY_SECONDS = 180.0
+PLAN = Path("prefect.yaml")
+ADDRESS = daemons.STATE / "address.json"
+SETTINGS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_WORKER_QUERY_SECONDS": "5",
+    "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_CLI_COLORS": "false",
+}
+"""What server, workers and runs are told where the environment does not say otherwise."""
+
+
+def up(port: int | None) -> None:
+    """Start what is not there yet and print the address; what was started is stopped again where a part fails."""
+    missing = [name for name in parts() if daemons.running(name) is None]
+    if not missing:
+        raise_if_elsewhere(port)
+        print(f"Prefect is up already: {address()}")
+        return
+    try:
+        start(port, missing)
+    except BaseException:
+        daemons.stop_all()
+        raise
+    print(f"Prefect is up: {address()}\n")
+    print(f"  export PREFECT_API_URL={address()}/api")
+    print("  prefect deployment run pipeline/pipeline --watch")
+    print("  make status, make down")
+
+
+def start(port: int | None, missing: list[str]) -> None:
+    """The server, what it has to know, then the workers."""
+    if "server" in missing:
+        port = port or PORT
+        check_free(port)
+        write_json(ADDRESS, {"address": f"http://{HOST}:{port}"})
+    else:
+        raise_if_elsewhere(port)
+    env = environment(address())
+    if "server" in missing:
+        command = ["server", "start", "--host", HOST, "--port", str(port)]
+        say("starting the server ...")
+        process = daemons.launch("server", prefect(*command), env)
+        daemons.wait_until(lambda: answers(f"{address()}/api"), process, "server", READY_SECONDS)
+    for pool in pools():
+        make_pool(pool)
+    say(f"deploying {PLAN} ...")
+    deploy(env)
+    for pool in served():
+        if (name := _worker(pool)) in missing:
+            say(f"starting the worker of pool {pool} ...")
+            process = daemons.launch(name, prefect("worker", "start", "--pool", pool, "--name", name), env)
+            daemons.wait_until(lambda pool=pool: online(pool), process, name, READY_SECONDS)
+
+
+def parts() -> list[str]:
+    """Names of the daemons that belong to it."""
+    return ["server", *map(_worker, served())]
+
+
+def down() -> None:
+    """Stop what ``up`` started."""
+    stopped = daemons.stop_all()
+    ADDRESS.unlink(missing_ok=True)
+    print(f"stopped: {', '.join(stopped)}" if stopped else "Prefect is not up here; nothing to stop.")
+
+
+def status() -> None:
+    """What is there, what runs and what comes next."""
+    for name in parts():
+        process = daemons.running(name)
+        print(f"{name:24}{f'process {process.pid}' if process else 'not running'}")
+    if daemons.running("server"):
+        print(f"\n{address()}")
+        for run in runs():
+            when = (run["start_time"] or run["expected_start_time"] or "")[:19]
+            print(f"{run['state_name']:24}{when:21}{run['name']}")
+
+
+def runs() -> list[dict[str, Any]]:
+    """Runs that are not over, the next ones first."""
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED", "CANCELLING"]}}}}
+    return ask("flow_runs/filter", wanted | {"limit": 10, "sort": "EXPECTED_START_TIME_ASC"})
+
+
+def pools() -> list[str]:
+    """Work pools that ``prefect.yaml`` names."""
+    if not PLAN.exists():
+        raise UserError(f"{PLAN} is not in this folder. Run it at the root of the project.")
+    plan = YAML(typ="safe").load(PLAN.read_text(encoding="utf-8"))
+    return list(dict.fromkeys(entry["work_pool"]["name"] for entry in plan["deployments"]))
+
+
+def served() -> list[str]:
+    """Pools that have their worker on this machine: all, or those that ``RECSMITH_POOLS`` names."""
+    known, chosen = pools(), os.environ.get("RECSMITH_POOLS", "").replace(",", " ").split()
+    for name in chosen:
+        if name not in known:
+            raise unknown("RECSMITH_POOLS", name, known)
+    return chosen or known
+
+
+def make_pool(name: str) -> None:
+    """Make a work pool whose runs are processes; one that is there already stays as it is, whatever its type."""
+    answer = requests.post(f"{address()}/api/work_pools/", json={"name": name, "type": "process"}, timeout=30)
+    if answer.status_code not in (201, 409):
+        raise UserError(f"work pool {name} was refused: {answer.text}")
+
+
+def online(pool: str) -> bool:
+    """Whether a worker of the pool has reported."""
+    return any(worker["status"] == "ONLINE" for worker in ask(f"work_pools/{pool}/workers/filter", {}))
+
+
+def ask(path: str, body: dict[str, Any]) -> Any:
+    """What the server answers to a query."""
+    answer = requests.post(f"{address()}/api/{path}", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def deploy(env: dict[str, str]) -> None:
+    """Make or refresh all deployments of ``prefect.yaml``."""
+    told = subprocess.run(
+        prefect("--no-prompt", "deploy", "--all"), env=env, capture_output=True, text=True, check=False
+    )
+    if told.returncode:
+        raise UserError(f"`prefect deploy --all` failed:\n{told.stdout[-2000:]}{told.stderr[-2000:]}")
+
+
+def environment(url: str) -> dict[str, str]:
+    """What server, workers and runs find in their environment; only the server is told of a database."""
+    root = str(Path.cwd())
+    env = SETTINGS | os.environ | {"PREFECT_API_URL": f"{url}/api", daemons.MARK: daemons.new_mark()}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    env.setdefault("PREFECT_HOME", str(Path(root) / ".prefect"))
+    if database := os.environ.get("RECSMITH_DATABASE"):
+        env["PREFECT_API_DATABASE_CONNECTION_URL"] = database.replace("postgresql://", "postgresql+asyncpg://", 1)
+    return env
+
+
+def prefect(*words: str) -> list[str]:
+    """The command line of Prefect in this environment."""
+    return [sys.executable, "-m", "prefect", *words]
+
+
+def address() -> str:
+    """Where the server of this folder listens."""
+    return str(read_json(ADDRESS)["address"]) if ADDRESS.exists() else ""
+
+
+def raise_if_elsewhere(port: int | None) -> None:
+    """UserError where the server is up on another port than the one asked for."""
+    if port and not address().endswith(f":{port}"):
+        raise UserError(f"Prefect is up already: {address()}. `make down` first to move it to port {port}.")
+
+
+def check_free(port: int) -> None:
+    """UserError where somebody listens on ``port`` already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UserError(f"port {port} is taken{_by(port)}. Choose another: make up PORT={port + 1}") from error
+
+
+def _by(port: int) -> str:
+    try:
+        found = psutil.net_connections("tcp")
+    except psutil.Error:
+        return ""
+    return next((f" by process {one.pid}" for one in found if one.laddr and one.laddr.port == port and one.pid), "")
+
+
+def _worker(pool: str) -> str:
+    return f"worker-{pool}"
+
+
+def say(text: str) -> None:
+    """Print at once: each step takes seconds."""
+    print(text, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do what was asked; what cannot be done ends in one plain message."""
+    parser = argparse.ArgumentParser("python -m flows.service", description="Prefect on this machine.")
+    parser.add_argument("action", choices=("up", "down", "status", "address"))
+    parser.add_argument("--port", type=int, help=f"of a server that is started (default {PORT})")
+    args = parser.parse_args(arguments)
+    actions = {"up": lambda: up(args.port), "down": down, "status": status, "address": lambda: print(address())}
+    try:
+        actions[args.action]()
+    except UserError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
