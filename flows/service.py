@@ -72,7 +72,9 @@ def start(port: int | None, missing: list[str]) -> None:
     for pool in pools():
         make_pool(pool)
     say(f"deploying {PLAN} ...")
-    deploy(env)
+    do(prefect("--no-prompt", "deploy", "--all"), env)
+    if os.environ.get("RECSMITH_ALERTS"):
+        do([sys.executable, "-m", "flows.watch"], env)
     for pool in served():
         if (name := _worker(pool)) in missing:
             say(f"starting the worker of pool {pool} ...")
@@ -146,13 +148,11 @@ def ask(path: str, body: dict[str, Any]) -> Any:
     return answer.json()
 
 
-def deploy(env: dict[str, str]) -> None:
-    """Make or refresh all deployments of ``prefect.yaml``."""
-    told = subprocess.run(
-        prefect("--no-prompt", "deploy", "--all"), env=env, capture_output=True, text=True, check=False
-    )
+def do(command: list[str], env: dict[str, str]) -> None:
+    """Run a command that has to go well; UserError with the end of its output where it does not."""
+    told = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if told.returncode:
-        raise UserError(f"`prefect deploy --all` failed:\n{told.stdout[-2000:]}{told.stderr[-2000:]}")
+        raise UserError(f"`{' '.join(command[2:])}` failed:\n{told.stdout[-2000:]}")
 
 
 def environment(url: str) -> dict[str, str]:

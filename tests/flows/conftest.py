@@ -12,9 +12,9 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 os.environ.pop("PREFECT_API_URL", None)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def server() -> Iterator[None]:
-    """One temporary Prefect server for all flow tests."""
+    """One temporary Prefect server for all tests that run a flow in their own process."""
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):

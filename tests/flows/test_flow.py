@@ -31,7 +31,7 @@ stage("{name}", run)
 
 
 @pytest.fixture
-def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def line(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A line of three stages that only write a word, under DVC without git."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path(__file__).resolve().parents[2]}")

@@ -7,12 +7,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 import pytest
 import requests
-from flows_service import Receiver, Service, receiver, until, up
 from workspaces import Workspace, make_workspace
+
+from benchmarks.service import Receiver, Service, receiver, until, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
 
@@ -44,18 +46,18 @@ def service(tmp_path_factory: pytest.TempPathFactory, alerts: Receiver) -> Itera
         plan.write(MINUTELY)
     stage = workspace.root / "stages" / "ingest.py"
     stage.write_text(stage.read_text(encoding="utf-8").replace("def run(", f"{SLOW}\n\ndef run("), encoding="utf-8")
-    with up(workspace, RECSMITH_ALERTS=alerts.url) as found:
+    with up(workspace.root, workspace.env, RECSMITH_ALERTS=alerts.url) as found:
         yield found
 
 
-def processes(workspace: Workspace) -> list[list[str]]:
+def processes(root: Path) -> list[list[str]]:
     """Command lines of all that runs in the workspace or was started for it."""
-    return [process.cmdline() for process in psutil.process_iter() if _inside(process, workspace)]
+    return [process.cmdline() for process in psutil.process_iter() if _inside(process, root)]
 
 
-def _inside(process: psutil.Process, workspace: Workspace) -> bool:
+def _inside(process: psutil.Process, root: Path) -> bool:
     try:
-        place = str(workspace.root)
+        place = str(root)
         return process.status() != psutil.STATUS_ZOMBIE and place in (
             process.cwd(),
             process.environ().get("PYTHONPATH", "").split(os.pathsep)[0],
@@ -64,8 +66,8 @@ def _inside(process: psutil.Process, workspace: Workspace) -> bool:
         return False
 
 
-def of_runs(workspace: Workspace) -> list[list[str]]:
-    return [line for line in processes(workspace) if any(word in ("dvc", "flows.guard") for word in line)]
+def of_runs(root: Path) -> list[list[str]]:
+    return [line for line in processes(root) if any(word in ("dvc", "flows.guard") for word in line)]
 
 
 def test_a_schedule_fires_and_completes(service: Service) -> None:
@@ -74,7 +76,7 @@ def test_a_schedule_fires_and_completes(service: Service) -> None:
     run = until(lambda: service.post("flow_runs/filter", wanted))[0]
     assert run["auto_scheduled"]
     assert run["created_by"]["type"] == "SCHEDULE"
-    assert (service.workspace.root / "data/ingest/interactions.parquet").exists()
+    assert (service.root / "data/ingest/interactions.parquet").exists()
     requests.patch(f"{service.api}/deployments/{deployment}", json={"paused": True}, timeout=60).raise_for_status()
 
 
@@ -98,7 +100,7 @@ def test_unknown_stages_and_parameters_are_refused_before_anything_runs(service:
 def test_rejected_data_is_told_within_ten_seconds_with_stage_reason_and_command(
     service: Service, alerts: Receiver
 ) -> None:
-    service.workspace.change({"validate": {"min_users": 100_000}})
+    Workspace(service.root).change({"validate": {"min_users": 100_000}})
     run = service.run("pipeline/pipeline", stages=["ingest", "validate"])
     state = service.finished(run)
     assert (state["type"], state["name"]) == ("FAILED", "DataRejected")
@@ -109,30 +111,30 @@ def test_rejected_data_is_told_within_ten_seconds_with_stage_reason_and_command(
     assert error.startswith("validate: the data cannot be trusted")
     assert "enough_users" in error
     assert look == f"Look closer: PREFECT_API_URL={service.api} prefect flow-run logs {run}"
-    service.workspace.change({"validate": {"min_users": 2}})
+    Workspace(service.root).change({"validate": {"min_users": 2}})
 
 
 def test_a_cancelled_run_leaves_nothing_running(service: Service) -> None:
-    slow = service.workspace.root / ".work" / "slow"
+    slow = service.root / ".work" / "slow"
     slow.touch()
     run = service.run("pipeline/pipeline", stages=["ingest"], force=True)
     service.said(run, "Running stage 'ingest'")
-    assert of_runs(service.workspace)
+    assert of_runs(service.root)
     service.post(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     assert service.finished(run)["type"] == "CANCELLED"
     slow.unlink()
-    until(lambda: not of_runs(service.workspace), 30)
+    until(lambda: not of_runs(service.root), 30)
 
 
 def test_a_killed_run_is_told_and_a_killed_worker_is_started_again(service: Service, alerts: Receiver) -> None:
-    slow = service.workspace.root / ".work" / "slow"
+    slow = service.root / ".work" / "slow"
     slow.touch()
     run = service.run("pipeline/pipeline", stages=["ingest"], force=True)
     service.said(run, "Running stage 'ingest'")
     guard = next(
         process
         for process in psutil.process_iter()
-        if _inside(process, service.workspace) and "flows.guard" in process.cmdline()
+        if _inside(process, service.root) and "flows.guard" in process.cmdline()
     )
     flow = guard.parent()
     assert flow is not None
@@ -140,11 +142,9 @@ def test_a_killed_run_is_told_and_a_killed_worker_is_started_again(service: Serv
     assert service.finished(run)["type"] == "CRASHED"
     alerts.wait("was killed")
     slow.unlink()
-    until(lambda: not of_runs(service.workspace), 60)
+    until(lambda: not of_runs(service.root), 60)
     worker = next(
-        process
-        for process in psutil.process_iter()
-        if _inside(process, service.workspace) and "worker" in process.cmdline()
+        process for process in psutil.process_iter() if _inside(process, service.root) and "worker" in process.cmdline()
     )
     worker.send_signal(signal.SIGKILL)
     worker.wait(10)
@@ -153,11 +153,11 @@ def test_a_killed_run_is_told_and_a_killed_worker_is_started_again(service: Serv
 
 
 def test_down_leaves_no_process(service: Service) -> None:
-    (service.workspace.root / ".work" / "slow").touch()
+    (service.root / ".work" / "slow").touch()
     service.said(service.run("pipeline/pipeline", stages=["ingest"], force=True), "Running stage 'ingest'")
     down = service.command("down")
     assert down.stdout == "stopped: worker-local-process, server\n"
-    assert processes(service.workspace) == []
+    assert processes(service.root) == []
     assert service.command("down").stdout == "Prefect is not up here; nothing to stop.\n"
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(service.api.split(":")[2].split("/")[0]))) != 0

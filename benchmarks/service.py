@@ -1,18 +1,21 @@
-"""A copy of the project with Prefect up in it, and a receiver of alerts, for tests and the benchmark of the flow."""
+"""Prefect that is up in a folder, and a receiver of alerts: for the benchmark of the flow and for its tests."""
 
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import requests
-from workspaces import Workspace, free_port
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 240.0
@@ -56,22 +59,26 @@ def receiver() -> Iterator[Receiver]:
 
 @dataclass(frozen=True)
 class Service:
-    """Prefect that is up in a workspace."""
+    """Prefect that is up in the project at ``root``."""
 
-    workspace: Workspace
-    env: dict[str, str]
+    root: Path
+    env: Mapping[str, str]
     api: str
 
-    def command(self, *words: str) -> Any:
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``python -m flows.service WORDS``."""
-        return self.workspace.run("python", "-m", "flows.service", *words, env=self.env)
+        command = [sys.executable, "-m", "flows.service", *words]
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.run(command, cwd=self.root, env={**self.env}, check=False, **output)
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the server answers."""
         answer = requests.post(f"{self.api}/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment by its full name."""
         return requests.get(f"{self.api}/deployments/name/{name}", timeout=60).json()
 
     def run(self, name: str, **request: Any) -> str:
@@ -80,6 +87,7 @@ class Service:
         return self.post(place, {"parameters": {"request": request}})["id"]
 
     def state(self, run: str) -> dict[str, Any]:
+        """The state of a run now."""
         return requests.get(f"{self.api}/flow_runs/{run}", timeout=60).json()["state"]
 
     def finished(self, run: str) -> dict[str, Any]:
@@ -87,6 +95,7 @@ class Service:
         return until(lambda: state if (state := self.state(run))["type"] in FINAL else None)
 
     def logs(self, run: str) -> list[dict[str, Any]]:
+        """Its log so far."""
         found = self.post("logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"})
         return list(found)
 
@@ -96,17 +105,23 @@ class Service:
 
 
 @contextmanager
-def up(workspace: Workspace, **more: str) -> Iterator[Service]:
+def up(root: Path, env: Mapping[str, str], **more: str) -> Iterator[Service]:
     """``make up`` on a free port with one worker; ``make down`` at the end, whatever happens."""
-    port = str(free_port())
-    service = Service(workspace, {"RECSMITH_POOLS": "local-process", **more}, f"http://127.0.0.1:{port}/api")
+    port = str(_free_port())
+    settings = {"RECSMITH_POOLS": "local-process", "PYTHONPATH": str(root), "PREFECT_HOME": str(root / ".prefect")}
+    service = Service(root, {**env, **settings, **more}, f"http://127.0.0.1:{port}/api")
     try:
         started = service.command("up", "--port", port)
         assert started.returncode == 0, started.stdout
-        assert f"Prefect is up: http://127.0.0.1:{port}" in started.stdout
         yield service
     finally:
         service.command("down")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(found: Callable[[], Any], seconds: float = SECONDS) -> Any:
