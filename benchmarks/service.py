@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import requests
+from flows.address import patient
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 240.0
@@ -73,13 +73,13 @@ class Service:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """What the server answers."""
-        answer = requests.post(f"{self.api}/{path}", json=body, timeout=60)
+        answer = patient().post(f"{self.api}/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment by its full name."""
-        return requests.get(f"{self.api}/deployments/name/{name}", timeout=60).json()
+        return patient().get(f"{self.api}/deployments/name/{name}", timeout=60).json()
 
     def run(self, name: str, **request: Any) -> str:
         """Ask for a run of a deployment; its id."""
@@ -88,7 +88,7 @@ class Service:
 
     def state(self, run: str) -> dict[str, Any]:
         """The state of a run now."""
-        return requests.get(f"{self.api}/flow_runs/{run}", timeout=60).json()["state"]
+        return patient().get(f"{self.api}/flow_runs/{run}", timeout=60).json()["state"]
 
     def finished(self, run: str) -> dict[str, Any]:
         """Its state once it is over."""

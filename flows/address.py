@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from recsmith.errors import UserError
 
@@ -17,6 +19,14 @@ def answers(api: str) -> bool:
         return requests.get(f"{api}/health", timeout=PROBE_SECONDS).status_code == 200
     except requests.RequestException:
         return False
+
+
+def patient() -> requests.Session:
+    """A session that asks again where the server is busy: SQLite refuses (503) what comes while it writes."""
+    session = requests.Session()
+    retry = Retry(total=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    return session
 
 
 def check_server() -> None:

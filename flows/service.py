@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import requests
 from ruamel.yaml import YAML
 
 from flows import daemons
-from flows.address import answers
+from flows.address import answers, patient
 from recsmith.errors import UserError, unknown
 from recsmith.files import read_json, write_json
 
@@ -131,7 +130,7 @@ def served() -> list[str]:
 
 def make_pool(name: str) -> None:
     """Make a work pool whose runs are processes; one that is there already stays as it is, whatever its type."""
-    answer = requests.post(f"{address()}/api/work_pools/", json={"name": name, "type": "process"}, timeout=30)
+    answer = patient().post(f"{address()}/api/work_pools/", json={"name": name, "type": "process"}, timeout=30)
     if answer.status_code not in (201, 409):
         raise UserError(f"work pool {name} was refused: {answer.text}")
 
@@ -143,7 +142,7 @@ def online(pool: str) -> bool:
 
 def ask(path: str, body: dict[str, Any]) -> Any:
     """What the server answers to a query."""
-    answer = requests.post(f"{address()}/api/{path}", json=body, timeout=30)
+    answer = patient().post(f"{address()}/api/{path}", json=body, timeout=30)
     answer.raise_for_status()
     return answer.json()
 
@@ -152,7 +151,14 @@ def do(command: list[str], env: dict[str, str]) -> None:
     """Run a command that has to go well; UserError with the end of its output where it does not."""
     told = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if told.returncode:
-        raise UserError(f"`{' '.join(command[2:])}` failed:\n{told.stdout[-2000:]}")
+        raise UserError(f"`{' '.join(command[2:])}` failed:\n{_without_secrets(told.stdout)[-2000:]}")
+
+
+def _without_secrets(text: str) -> str:
+    for name in ("RECSMITH_ALERTS", "RECSMITH_DATABASE"):
+        if value := os.environ.get(name):
+            text = text.replace(value, f"({name})")
+    return text
 
 
 def environment(url: str) -> dict[str, str]:

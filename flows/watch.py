@@ -12,11 +12,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from flows.alerts import VARIABLE, block, command
 from recsmith.errors import UserError
@@ -28,7 +27,7 @@ BEAT = "prefect.flow-run.heartbeat"
 LOOK = "\nLook closer: " + command("{{ flow_run.id }}")
 
 
-def automations(block_id: UUID) -> list[Automation]:
+def automations(block_id: UUID) -> list[AutomationCore]:
     """Both of them, telling the block."""
     lost = EventTrigger(
         after={BEAT},
@@ -49,8 +48,8 @@ def automations(block_id: UUID) -> list[Automation]:
     crash = ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=silent, force=False)
     told = _tell(block_id, "was lost", silent), _tell(block_id, "is late", "no worker takes it")
     return [
-        Automation(name="recsmith-lost", trigger=lost, actions=[crash, told[0]]),
-        Automation(name="recsmith-late", trigger=late, actions=[told[1]]),
+        AutomationCore(name="recsmith-lost", trigger=lost, actions=[crash, told[0]]),
+        AutomationCore(name="recsmith-late", trigger=late, actions=[told[1]]),
     ]
 
 
