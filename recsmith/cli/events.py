@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from recsmith.errors import UserError
 from recsmith.files import write_text
 
 WORK = Path(".work/retrain")
+FORGOTTEN = Path("data/privacy/forgotten.json")
 ACTIONS = {
     "init": "make the log from the present source, and set ingest.source: events",
     "take": "take what is in the inbox and what retrain.sql gives; refused batches are kept aside with the reason",
@@ -64,7 +66,7 @@ def _take(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.night import tell
 
     settings, ranges = _sections(args.params)
-    intake = take(root / EVENTS, root, settings, ranges, _say)
+    intake = take(root / EVENTS, root, settings, ranges, _say, admitted=_admitted(args.params))
     until = None if args.until is None else _end(args.until)
     if intake.log.until != until:
         intake.log = save(root / EVENTS, intake.log.model_copy(update={"until": until}))
@@ -95,6 +97,14 @@ def _sections(params: Path) -> tuple[Retrain, Validate]:
     return read_section(params, "retrain", Retrain), read_section(params, "validate", Validate)
 
 
+def _admitted(params: Path) -> Callable[[Any], Any]:
+    """What leaves the rows of forgotten people out of a table."""
+    from recsmith.privacy.tombstones import within
+
+    variable = read_section(params, "ingest", Ingest).privacy.key_variable
+    return lambda table: within(table, params.parent / FORGOTTEN, variable)
+
+
 def _add(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.intake import Door
 
@@ -103,7 +113,7 @@ def _add(args: argparse.Namespace, root: Path) -> None:
     for path in args.files:
         if not path.is_file():
             raise UserError(f"{path} is no file.")
-    entrance = Door(root / EVENTS, *_sections(args.params), _say)
+    entrance = Door(root / EVENTS, *_sections(args.params), _say, admitted=_admitted(args.params))
     refused = [path.name for path, reason in entrance.files(args.files) if reason is not None]
     if refused or entrance.intake.waiting:
         raise UserError(f"not taken: {', '.join([*refused, *entrance.intake.waiting])}; the reasons stand above.")
@@ -115,7 +125,7 @@ def _init(args: argparse.Namespace, root: Path) -> None:
     params = read_section(args.params, "ingest", Ingest)
     if params.source == "events":
         raise UserError(f"{args.params}: ingest.source is events already; recsmith events add FILE... adds to the log.")
-    log = seed(params, root, root / EVENTS, _say)
+    log = seed(params, root, root / EVENTS, _say, _admitted(args.params))
     write_text(args.params, _reading_events(args.params.read_text(encoding="utf-8"), params))
     _say(f"{log.rows:,} events in {EVENTS}; section ingest of {args.params} reads it now. Next: `make run`.")
 

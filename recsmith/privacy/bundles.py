@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ def is_bundle(folder: Path) -> bool:
     return (folder / manifests.NAME).is_file() and (folder / MODEL).is_file()
 
 
-def forget(folder: Path, person: Person) -> int:
+def forget(folder: Path, person: Person, renewed: Callable[[str, str], None] = lambda before, after: None) -> int:
     """Take somebody out of a bundle, whole or not at all; returns how many entries that were.
 
+    ``renewed`` is told the digest before and after, when nothing is changed yet: a note of it survives a kill.
     Raises UserError where the bundle is not whole. A bundle without people, or without this one, stays as it is.
     """
     manifest = manifests.read(folder)
@@ -41,8 +43,9 @@ def forget(folder: Path, person: Person) -> int:
         save(aside / PEOPLE, _without(people, ids, gone))
         manifest["users"] = int((~gone).sum())
         manifest["parts"]["people"] = manifests.part(aside, PEOPLE)
-        manifest["digest"] = manifests.digest(manifest)
+        before, manifest["digest"] = manifest["digest"], manifests.digest(manifest)
         write_json(aside / manifests.NAME, manifest)
+        renewed(before, manifest["digest"])
     return int(gone.sum())
 
 

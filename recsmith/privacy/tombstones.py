@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from recsmith.errors import UserError
 from recsmith.files import read_json, write_json
+from recsmith.privacy.keys import from_environment
 from recsmith.privacy.pseudonyms import Pseudonyms
+from recsmith.sources.arrow import pc
+from recsmith.tables import columns as c
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,22 @@ def read(path: Path) -> Tombstones:
     if not isinstance(held, dict) or set(held) != {"fingerprint", "people"}:
         raise UserError(f"{path} is not a list of forgotten people; restore it (git checkout {path}).")
     return Tombstones(held["fingerprint"], frozenset(held["people"]))
+
+
+def within(table: pa.Table, path: Path, variable: str) -> pa.Table:
+    """``table`` without rows that name people on the list in ``path`` (none where there is no such file).
+
+    The key is asked for only where somebody is on it; UserError where it is missing or another one.
+    """
+    held = read(path) if path.exists() else Tombstones()
+    if not held:
+        return table
+    pseudonyms = Pseudonyms(from_environment(variable, "There are forgotten people, and only the key recognises them."))
+    for column in {c.SOURCE_USER, c.TARGET_USER} & set(table.column_names):
+        known = pc.unique(table[column].drop_null()).to_pylist()
+        gone = pa.array(held.among(known, pseudonyms), pa.string())
+        table = table.filter(pc.invert(pc.is_in(table[column], value_set=gone)))
+    return table
 
 
 def write(path: Path, tombstones: Tombstones) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsmith.config.retrain import Retrain
@@ -21,6 +22,7 @@ from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
 
 Say = Callable[[str], None]
+Admitted = Callable[[pa.Table], pa.Table]
 UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
 REASON = ".reason.txt"
 
@@ -42,8 +44,17 @@ class Intake:
 class Door:
     """What all batches of a night pass."""
 
-    def __init__(self, folder: Path, settings: Retrain, ranges: Validate, say: Say, now: float | None = None) -> None:
-        """``folder``: of the event log."""
+    def __init__(
+        self,
+        folder: Path,
+        settings: Retrain,
+        ranges: Validate,
+        say: Say,
+        now: float | None = None,
+        admitted: Admitted = lambda table: table,
+    ) -> None:
+        """``folder``: of the event log; ``admitted``: the rows of people who are not forgotten."""
+        self.admitted = admitted
         self.folder, self.settings, self.ranges, self.say = folder, settings, ranges, say
         self.now = time.time() if now is None else now
         self.intake = Intake(event_log.open_log(folder))
@@ -91,6 +102,7 @@ class Door:
             self.say(f"{name}: REJECTED. {error}")
             intake.rejected[name] = str(error)
             return str(error)
+        whole = self.admitted(whole)
         left_out = batch.table.num_rows - whole.num_rows
         intake.log = event_log.append(
             self.folder, intake.log, batch.digest, name, whole, left_out=left_out, marks=batch.marks
@@ -112,13 +124,21 @@ class Door:
         self.intake.waiting.append(path.name)
 
 
-def take(folder: Path, root: Path, settings: Retrain, ranges: Validate, say: Say, now: float | None = None) -> Intake:
+def take(
+    folder: Path,
+    root: Path,
+    settings: Retrain,
+    ranges: Validate,
+    say: Say,
+    now: float | None = None,
+    admitted: Admitted = lambda table: table,
+) -> Intake:
     """Take the files of the inbox, in the order of their names, then the query; ``folder``: of the event log.
 
     A file is moved only after the log has it; where that did not come about, the next run knows its content.
     """
     inbox = root / settings.inbox.path
-    entrance = Door(folder, settings, ranges, say, now)
+    entrance = Door(folder, settings, ranges, say, now, admitted)
     for path, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
         if reason is not None:
             write_text(_aside(inbox / "rejected", path).with_suffix(path.suffix + REASON), reason + "\n")

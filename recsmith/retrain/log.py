@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import statistics
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -166,6 +168,29 @@ def save(folder: Path, log: Log) -> Log:
     write_json(folder / NAME, log.model_dump(mode="json"))
     _on_disk(folder)
     return log
+
+
+def rewrite(folder: Path, change: Callable[[Path], int]) -> int:
+    """Put every part through ``change``, which takes rows out of a Parquet file and says how many; returns their sum.
+
+    Changed parts are written under new names; the log names them, and no more the old ones, at once.
+    """
+    log = open_log(folder)
+    parts, gone = [], 0
+    for part in log.parts:
+        with tempfile.TemporaryDirectory() as beside:
+            copy = Path(shutil.copy2(folder / part.file, beside))
+            left_out = change(copy)
+            left = pq.ParquetFile(copy).read()
+        if left_out and left.num_rows:
+            part = _written(folder, int(Path(part.file).name[:6]), left.select(list(COLUMNS)))
+        if left.num_rows:
+            parts.append(part)
+        gone += left_out
+    if gone:
+        save(folder, log.model_copy(update={"parts": tuple(parts)}))
+        open_log(folder)
+    return gone
 
 
 def once(table: pa.Table) -> pa.Table:

@@ -71,7 +71,8 @@ def forget(task: Task, *, unseen: bool = False) -> Removed:
         reached = _plan(task, places, runs, unseen)
         removed = Removed()
         workspace.results(task.root, reached, removed)
-        workspace.tables(task.root, task.params, task.person, removed)
+        renewed = workspace.Renewed(task.root / PLAN)
+        workspace.tables(task.root, task.params, task.person, renewed, removed)
         workspace.scratch(task.root, task.person, removed)
         removed.add("records of the run cache", without_runs(runs, reached))
         for store in places:
@@ -99,7 +100,8 @@ def _plan(task: Task, places: list[Store], runs: Path, unseen: bool) -> set[str]
 
     made = _made_from(task, with_person)
     reached = derived(holders | made, records(task.root, runs), entries, harmless) | (before or set())
-    write_json(task.root / PLAN, {"person": task.tombstone, "md5s": sorted(reached)})
+    kept = json.loads((task.root / PLAN).read_text(encoding="utf-8")) if before is not None else {}
+    write_json(task.root / PLAN, {**kept, "person": task.tombstone, "md5s": sorted(reached)})
     known = tombstones.read(task.root / FORGOTTEN)
     tombstones.write(task.root / FORGOTTEN, known.with_one(next(iter(task.person.names)), task.pseudonyms))
     if before is None:

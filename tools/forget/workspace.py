@@ -11,11 +11,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from recsmith.config.ingest import FileSpec, Ingest
+from recsmith.config.ingest import EVENTS, FileSpec, Ingest
 from recsmith.files import file_hash, read_json, replacing, write_json, write_text
-from recsmith.privacy import bundles
+from recsmith.privacy import bundles, states
 from recsmith.privacy.person import Person
 from recsmith.privacy.traces import erase, found
+from recsmith.retrain import log as event_log
+from recsmith.serving import manifest as manifests
 from recsmith.sources import movielens
 from stages._stage import DATA, STAGES, WORK
 from tools.forget.records import record_of
@@ -110,29 +112,41 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def tables(root: Path, params: Ingest, person: Person, removed: Removed) -> None:
-    """Rewrite bundles, then tables, in ``data/`` and in the source; digests that other files name are renewed."""
-    places = {root / DATA, root / params.path}
-    inside = [place for place in places if place.exists() and place.resolve().is_relative_to(root.resolve())]
-    renewed: dict[str, str] = {}
-    for folder in sorted({path.parent for place in inside for path in place.rglob("manifest.json")}):
-        if bundles.is_bundle(folder):
-            renewed |= _bundle(folder, root, person, removed)
-    for path in sorted({path for place in inside for path in ([place] if place.is_file() else place.rglob("*"))}):
+def tables(root: Path, params: Ingest, person: Person, renewed: Renewed, removed: Removed) -> None:
+    """Rewrite bundles, the event log, then all other tables in ``data/`` and in the source.
+
+    Digests of bundles that other files name become those that ``renewed`` has.
+    """
+    inside = [place for place in {root / DATA, root / params.path} if place.resolve().is_relative_to(root.resolve())]
+    below = sorted({path for place in inside for path in ([place] if place.is_file() else place.rglob("*"))})
+    for folder in [path.parent for path in below if path.name == manifests.NAME and bundles.is_bundle(path.parent)]:
+        removed.add("bundles", bundles.forget(folder, person, renewed), folder.relative_to(root))
+    for folder in [path.parent for path in below if path.name == states.USERS and (path.parent / "bundle").is_dir()]:
+        removed.add("learnt rows", states.forget(folder, person), folder.relative_to(root))
+    if (root / EVENTS / event_log.NAME).exists():
+        removed.add("events", event_log.rewrite(root / EVENTS, lambda path: erase(path, person)), Path(EVENTS))
+    for path in (path for path in below if path.is_file()):
         relative = path.relative_to(root)
-        if path.is_file() and not any(relative.is_relative_to(kept) for kept in KEPT):
+        if not any(relative.is_relative_to(kept) for kept in KEPT):
             removed.add("rows", erase(path, person, spec_of(relative, params)), relative)
     for path in sorted((root / DATA).rglob("*.json")):
-        _renew(path, root, renewed, removed)
+        _renew(path, root, renewed.known, removed)
     _as_fetched(root / DATA / "raw", removed)
 
 
-def _bundle(folder: Path, root: Path, person: Person, removed: Removed) -> dict[str, str]:
-    """Old digest -> new digest of a bundle that held the person."""
-    before = read_json(folder / "manifest.json")["digest"]
-    gone = bundles.forget(folder, person)
-    removed.add("bundles", bool(gone), folder.relative_to(root))
-    return {before: read_json(folder / "manifest.json")["digest"]} if gone else {}
+@dataclass
+class Renewed:
+    """Digest of a bundle before and after somebody was forgotten, kept in ``file`` with what is there already."""
+
+    file: Path
+
+    @property
+    def known(self) -> dict[str, str]:
+        return read_json(self.file).get("renewed", {})
+
+    def __call__(self, before: str, after: str) -> None:
+        """Note a pair, on disk."""
+        write_json(self.file, {**read_json(self.file), "renewed": {**self.known, before: after}})
 
 
 def _renew(path: Path, root: Path, renewed: dict[str, str], removed: Removed) -> None:
