@@ -21,7 +21,7 @@ TABLES = ("embeddings", "user_vectors")
 
 
 def forget(folder: Path, person: Person) -> int:
-    """Take somebody out of ``users.parquet`` and of the tensors below ``folder`` that follow it, at once or not at all."""
+    """Take somebody out of ``users.parquet`` and of the tensors below ``folder`` that follow it, at once or not."""
     names = pq.read_table(folder / USERS, columns=[USER])[USER].to_pylist()
     gone = [place for place, name in enumerate(names) if name in person.names]
     if not gone:
