@@ -19,9 +19,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.pipeline import STAGES, Request, Stage, environment, reproduce, run_name
+from flows import pipeline
+from flows.address import check_server
+from flows.alerts import Alert, Kind, command, on_end, send
+from flows.pipeline import STAGES, Request, Stage, environment, run_name
 from flows.process import streaming
 from flows.workspace import workspace
+from recsmith.errors import UserError
 
 LEARNING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("baseline", "search"))
 """What a night runs: everything but the choices, which stand until the search is opened again."""
@@ -51,7 +55,11 @@ TONIGHT = Night()
 
 
 class Stopped(Exception):
-    """A step failed; the message says which, and why."""
+    """A step failed; the message says which, and why, ``name`` of what kind it is."""
+
+    def __init__(self, state: Any) -> None:
+        super().__init__(state.message)
+        self.name = state.name
 
 
 @task
@@ -63,7 +71,7 @@ def step(name: str, command: Sequence[str], env: dict[str, str], minutes: float)
             logger.info(line)
             said.append(line)
         if stream.timed_out:
-            return Failed(message=f"{name} took longer than {minutes:g} minutes and was ended")
+            return Failed(name="TooLong", message=f"{name}: longer than {minutes:g} minutes, ended")
         status = stream.status
     return Completed(message=name) if status == 0 else Failed(message=f"{name}: {said[-1]}")
 
@@ -82,9 +90,7 @@ class Run:
 
     def line(self, stages: Sequence[Stage]) -> None:
         """Bring stages up to date; Stopped at the first that fails."""
-        for stage in stages:
-            named = reproduce.with_options(name=stage, task_run_name=stage)
-            self._check(named(stage, self.night.request(stages), self.name, self.flow_id, return_state=True))
+        self._check(pipeline.line(self.night.request(stages), self.name, self.flow_id))
 
     def contest(self) -> dict[str, Any]:
         """Champion against challenger on what the stage evaluate measured, once all files are what DVC says."""
@@ -105,14 +111,14 @@ class Run:
     @staticmethod
     def _check(state: Any) -> None:
         if not state.is_completed():
-            raise Stopped(state.message)
+            raise Stopped(state)
 
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@flow(name="nightly")
+@flow(name="nightly", on_failure=[on_end], on_crashed=[on_end])
 def nightly(night: Night = TONIGHT) -> Any:
     """Take new events, retrain on them, and let the better one serve; where nothing is new, say so."""
     try:
@@ -120,7 +126,7 @@ def nightly(night: Night = TONIGHT) -> Any:
         with workspace("nightly", run.name, run.flow_id, get_run_logger().info):
             return Completed(message=_through(run))
     except Stopped as reason:
-        return Failed(message=str(reason))
+        return Failed(name=reason.name, message=str(reason))
 
 
 def _through(run: Run) -> str:
@@ -146,11 +152,15 @@ def _through(run: Run) -> str:
 
 
 def _tell(found: dict[str, Any]) -> None:
-    logger = get_run_logger()
-    for name, reason in found["rejected"].items():
-        logger.warning("rejected %s: %s", name, reason)
-    for finding in found["drift"]:
-        logger.warning("drift of %s: %s", finding["name"], finding["text"])
+    """Into the log, and to whoever is on call."""
+    rejected = [f"take: {name} was kept aside: {reason}" for name, reason in found["rejected"].items()]
+    drifted = [f"take: drift of {finding['name']}: {finding['text']}" for finding in found["drift"]]
+    for line in (*rejected, *drifted):
+        get_run_logger().warning(line)
+    told: dict[Kind, list[str]] = {"DataRejected": rejected, "Drift": drifted}
+    for kind, lines in told.items():
+        if lines:
+            send(Alert(kind, "nightly", "; ".join(lines), command(str(flow_run.id))))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -159,6 +169,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--date", type=datetime.date.fromisoformat, help="the last day that is read, e.g. 2026-01-31")
     parser.add_argument("--wandb", choices=get_args(Night.model_fields["wandb"].annotation), default="auto")
     args = parser.parse_args(arguments)
+    try:
+        check_server()
+    except UserError as error:
+        sys.exit(str(error))
     state = nightly(Night(date=args.date, wandb=args.wandb), return_state=True)
     print(state.message)
     return 0 if state.is_completed() else 1
