@@ -153,7 +153,7 @@ def _through(run: Run) -> str:
 
 def _tell(found: dict[str, Any]) -> None:
     """Into the log, and to whoever is on call."""
-    rejected = [f"take: {name} was kept aside: {reason}" for name, reason in found["rejected"].items()]
+    rejected = [f"take: rejected {name}: {reason}" for name, reason in found["rejected"].items()]
     drifted = [f"take: drift of {finding['name']}: {finding['text']}" for finding in found["drift"]]
     for line in (*rejected, *drifted):
         get_run_logger().warning(line)
