@@ -9,11 +9,13 @@ import importlib
 import logging
 import netrc
 import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 PROBE_SECONDS = 2.0
 HOST = "https://api.wandb.ai"
@@ -103,8 +105,8 @@ def mode() -> Any:
     given = os.environ.get("WANDB_MODE")
     if given:
         return given
-    server = urlsplit(os.environ.get("WANDB_BASE_URL", HOST))
-    return "online" if _has_key(server.hostname or "") and _answers(server.hostname, server.port or 443) else "offline"
+    address = os.environ.get("WANDB_BASE_URL", HOST)
+    return "online" if _has_key(urlsplit(address).hostname or "") and _answers(address) else "offline"
 
 
 def _has_key(host: str) -> bool:
@@ -116,10 +118,13 @@ def _has_key(host: str) -> bool:
         return False
 
 
-def _answers(host: str | None, port: int) -> bool:
+def _answers(address: str) -> bool:
+    """Whether HTTP is answered in time, whatever the answer; a server that only accepts would keep stages waiting."""
     try:
-        socket.create_connection((host or "", port), timeout=PROBE_SECONDS).close()
-    except OSError:
+        urlopen(address, timeout=PROBE_SECONDS).close()
+    except HTTPError:
+        return True
+    except (OSError, HTTPException, ValueError):
         return False
     return True
 

@@ -8,6 +8,7 @@ from recsmith.config.ingest import Ingest
 from recsmith.privacy import tombstones
 from recsmith.privacy.door import guard
 from recsmith.sources.registry import read
+from recsmith.sources.steady import steady
 from recsmith.sources.write import describe, write, write_description
 from stages._stage import DATA, Context, stage
 
@@ -17,6 +18,12 @@ ROOT = Path()
 def run(context: Context) -> None:
     """data/raw or the user's own files, without the people who are forgotten -> data/ingest."""
     params = context.section("ingest", Ingest)
+    with steady(ROOT / params.path, params.path):
+        take(context, params)
+
+
+def take(context: Context, params: Ingest) -> None:
+    """The source as it is now, written last of all as ``source.json``."""
     forgotten = tombstones.read(DATA / "privacy/forgotten.json")
     tables, guarded = guard(read(params, ROOT), params.privacy, forgotten)
     described = describe(params, ROOT, tables)

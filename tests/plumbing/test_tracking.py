@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -42,9 +45,24 @@ def test_a_key_without_a_network_does_not_wait(clean: pytest.MonkeyPatch) -> Non
     assert time.perf_counter() - start < 3
 
 
+def test_a_server_that_accepts_and_never_answers_does_not_count(clean: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        clean.setenv("WANDB_API_KEY", "0" * 40)
+        clean.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert mode() == "offline"
+
+
+def test_a_server_that_refuses_by_http_answers(clean: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # says 501 to everything
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        clean.setenv("WANDB_API_KEY", "0" * 40)
+        clean.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        assert mode() == "online"
+
+
 def test_a_key_and_a_server_that_answers_are_online(clean: pytest.MonkeyPatch) -> None:
     clean.setenv("WANDB_API_KEY", "0" * 40)
-    clean.setattr(_track, "_answers", lambda host, port: True)
+    clean.setattr(_track, "_answers", lambda address: True)
     assert mode() == "online"
 
 
