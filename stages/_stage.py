@@ -40,8 +40,8 @@ WORK = Path(".work")
 LOCKS = WORK / "locks"
 LOCK_SECONDS = 5.0
 GRACE_SECONDS = 20.0
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Of the machine, not of our code: a full or read-only disk, a quota, a missing permission."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Of the machine, not of our code: a full or read-only disk, a quota, a limit, a missing permission."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 S = TypeVar("S", bound=BaseModel)

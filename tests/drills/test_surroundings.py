@@ -1,0 +1,190 @@
+"""The machine turns against a run: the disk fills up, the clock jumps, the network goes, a cached object rots."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import kit
+import pytest
+from kit import Row
+from workspaces import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+Copy = Callable[[Workspace], Workspace]
+Note = Callable[[Row], None]
+CLOCK = Path(__file__).parent / "clock"
+DAY = 86_400
+LATE = ("train", "compress", "evaluate")
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[None]:
+    """A tmpfs of ``size`` bytes at ``folder``; skips with the reason where it may not be mounted."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("base", [700])
+def test_a_full_disk_is_told_and_the_next_run_goes_on(
+    base: int, finished: Workspace, tmp_path: Path, full: bool, note: Note
+) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, 256 << 20):
+        workspace = Workspace(disk / "project")
+        shutil.copytree(finished.root, workspace.root, symlinks=True)
+        for seed in kit.seeds(base, 6 if full else 1):
+            with kit.tidy(workspace):
+                note(_filled(workspace, finished, disk, seed))
+
+
+def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) -> Row:
+    """Late stages with a few pages of room, until one has none; then room again."""
+    started, dice = time.monotonic(), kit.dice(seed)
+    kit.forget(workspace, *LATE)
+    room, ballast = dice.choice([0, 4, 16, 64, 200, 400]) << 10, disk / "ballast"
+    with ballast.open("wb") as handle:
+        free = os.statvfs(disk)
+        os.posix_fallocate(handle.fileno(), 0, free.f_bavail * free.f_frsize - room)
+    before = (workspace.root / "dvc.lock").read_bytes()
+    result = workspace.run("dvc", "repro", "evaluate", env={"TMPDIR": str(disk)})
+    ballast.unlink()
+    assert result.returncode != 0, result.stdout
+    assert "No space left on device" in result.stdout or "disk" in result.stdout, result.stdout
+    assert not _traceback_of_ours(result.stdout), result.stdout
+    kit.gone(workspace)
+    assert (workspace.root / "dvc.lock").stat().st_size >= len(before) // 2
+    kit.nothing_left(workspace, finished)
+    kit.run(workspace, "dvc", "repro", "evaluate")
+    kit.as_undisturbed(workspace, finished, *LATE)
+    stopped = next((line for line in result.stdout.splitlines() if "No space left" in line), "told")
+    seconds = round(time.monotonic() - started, 1)
+    return Row("disk", seed, "the disk", "full", f"{room >> 10} KiB left", stopped.strip()[:80], seconds)
+
+
+def _traceback_of_ours(output: str) -> bool:
+    return "Traceback" in output
+
+
+@pytest.mark.short
+def test_a_file_size_limit_is_told_and_the_next_run_goes_on(finished: Workspace, copy_of: Copy, note: Note) -> None:
+    """Works where nothing may be mounted: no file grows beyond the limit."""
+    workspace, started = copy_of(finished), time.monotonic()
+    kit.forget(workspace, "compress")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        result = workspace.run("python", "-m", "stages.compress")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.returncode == 1, result.stdout
+    assert "File too large" in result.stdout
+    assert "Traceback" not in result.stdout, result.stdout
+    kit.nothing_left(workspace, finished)
+    kit.run(workspace, *kit.repro("compress"))
+    kit.as_undisturbed(workspace, finished, "compress")
+    told = result.stdout.strip().splitlines()[-1][:80]
+    note(Row("disk", 0, "files", "limited", "2 KiB a file", told, round(time.monotonic() - started, 1)))
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that makes the clock jump, compiled."""
+    compiler, library = shutil.which("cc"), tmp_path_factory.mktemp("clock") / "clock.so"
+    if not compiler:
+        pytest.skip("no C compiler (cc) to build tests/drills/clock/clock.c with")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, CLOCK / "clock.c"], check=True)
+    return library
+
+
+def jumping(clock: Path, workspace: Workspace, after: float, by: int) -> dict[str, str]:
+    """The environment of a run whose clock jumps ``by`` seconds, ``after`` seconds from now."""
+    at = time.clock_gettime(time.CLOCK_MONOTONIC) + after
+    path = os.pathsep.join([str(CLOCK), str(workspace.root)])
+    return {"LD_PRELOAD": str(clock), "PYTHONPATH": path, "CLOCK_JUMP_AT": str(at), "CLOCK_JUMP_BY": str(by)}
+
+
+def test_the_clock_that_jumps_is_seen_by_a_process_and_its_children(clock: Path, finished: Workspace) -> None:
+    code = "import time, datetime; print(int(time.time()), int(datetime.datetime.now().timestamp()))"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    out = kit.run(finished, sys.executable, "-c", code, env=jumping(clock, finished, 0, 10 * DAY))
+    assert all(abs(int(word) - time.time() - 10 * DAY) < 600 for word in out.split())
+
+
+@pytest.mark.parametrize(("by", "seed"), [(400 * DAY, 800), (-400 * DAY, 801), (-3600, 802)])
+def test_a_clock_that_jumps_changes_nothing(
+    by: int, seed: int, clock: Path, finished: Workspace, copy_of: Copy, note: Note
+) -> None:
+    workspace, started, after = copy_of(finished), time.monotonic(), 4 + 20 * kit.dice(seed).random()
+    stages = ("search", *LATE)
+    kit.forget(workspace, *stages)
+    output = kit.run(workspace, "dvc", "repro", "evaluate", env=jumping(clock, workspace, after, by))
+    assert "service is started again" not in output, output
+    kit.gone(workspace)
+    kit.as_undisturbed(workspace, finished, *stages)
+    outcome = "went on, same md5s"
+    seconds = round(time.monotonic() - started, 1)
+    note(Row("clock", seed, "the clock", f"{by / DAY:+.2f} days", f"{after:.1f} s into search...", outcome, seconds))
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("accepts", [True, False], ids=["silent", "refused"])
+def test_a_cut_network_keeps_nobody_waiting(
+    accepts: bool, finished: Workspace, copy_of: Copy, tmp_path: Path, note: Note
+) -> None:
+    workspace, started = copy_of(finished), time.monotonic()
+    kit.forget(workspace, "graph")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        if not accepts:
+            server.close()
+        env = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": address, "WANDB_MODE": ""}
+        before = time.monotonic()
+        kit.run(workspace, *kit.repro("graph"), env=env)
+    assert time.monotonic() - before < kit.PATIENCE
+    assert list((workspace.root / ".work/wandb").glob("offline-run-*")), "nothing was mirrored"
+    kit.as_undisturbed(workspace, finished, "graph")
+    seconds = round(time.monotonic() - started, 1)
+    what = "silent" if accepts else "refused"
+    note(Row("network", 0, "W&B's server", what, "from the start", "offline run kept, same md5s", seconds))
+
+
+def test_a_rotten_object_of_the_cache_is_named_and_mended(finished: Workspace, copy_of: Copy, note: Note) -> None:
+    workspace, dice = copy_of(finished), kit.dice(900)
+    objects = sorted((workspace.root / ".dvc/cache/files/md5").glob("??/*"))
+    stage = "compress"
+    md5s = [md5 for md5 in workspace.lock()[stage].values() if not md5.endswith(".dir")]
+    for seed in kit.seeds(900, 3):
+        started, md5 = time.monotonic(), dice.choice(md5s)
+        rotten = workspace.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+        assert rotten in objects
+        content = bytearray(rotten.read_bytes())
+        content[dice.randrange(len(content))] ^= 1
+        rotten.chmod(0o644)
+        rotten.write_bytes(bytes(content))
+        told = workspace.run("python", "-m", "tools.intact")
+        assert told.returncode == 1, told.stdout
+        assert md5[2:] in told.stdout or md5 in told.stdout, told.stdout
+        rotten.unlink()
+        kit.forget(workspace, stage)
+        kit.run(workspace, *kit.repro(stage))
+        kit.as_undisturbed(workspace, finished, stage)
+        assert workspace.run("python", "-m", "tools.intact").returncode == 0
+        seconds = round(time.monotonic() - started, 1)
+        note(Row("cache", seed, f"{stage} {md5[:8]}", "one bit", "at rest", "named, run again, same md5s", seconds))
