@@ -109,6 +109,10 @@ review: $(INSTALLED) ## what changed since the last commit and the last run: fil
 	@dvc params diff
 	@dvc status
 
+.PHONY: audit
+audit: $(INSTALLED) ## a static security scan, and known vulnerabilities of the pinned set (exit 3: no network)
+	@python -m tools.audit
+
 .PHONY: forget
 forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cache and remotes (docs/privacy.md)
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whom: make forget USER=ID" >&2; exit 1; }

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from recsmith import __version__
 from recsmith.errors import UserError
+from recsmith.privacy.secrets import blotted
 
 COMMANDS = {
     "fetch": "bring the data of params.yaml to data/raw (mirror, network, or the built-in demo)",
@@ -34,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name is None:
         parser.print_help()
         return 2
+    with blotted():
+        return _run(name, args)
+
+
+def _run(name: str, args: argparse.Namespace) -> int:
     try:
         _command(name).run(args)
         print(end="", flush=True)

@@ -29,6 +29,7 @@ from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
 from recsmith.files import remove_asides, write_json
+from recsmith.privacy.secrets import blot
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
@@ -104,6 +105,7 @@ class Context:
 
 def stage(name: str, run: Callable[[Context], None]) -> None:
     """Run one stage and exit: 0, or 1 with a plain message ``NAME: ...`` where something given cannot be used."""
+    blot()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         _end_with_employers()

@@ -15,7 +15,7 @@ from recsmith.files import replacing
 from recsmith.privacy.keys import Key
 from recsmith.privacy.sealing import CHUNK, MAGIC, Header, Opener, Sealer, header, is_sealed, key_for
 
-IN_MEMORY = Path("/dev/shm")
+IN_MEMORY = Path("/dev/shm")  # nosec B108: mkdtemp makes a private folder in it
 """Where Linux keeps files in memory: what is opened for a moment does not touch the disk."""
 
 

@@ -90,7 +90,7 @@ def _script() -> str:
 
 def _environment(*, html: bool = True) -> Environment:
     loader = PackageLoader("recsmith.report", "templates")
-    environment = Environment(
+    environment = Environment(  # nosec B701: False for the Markdown card alone
         loader=loader,
         autoescape=html,
         undefined=StrictUndefined,

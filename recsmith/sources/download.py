@@ -43,7 +43,7 @@ def _pump(where: str, seconds: float, parts: queue.Queue[bytes | NotThere | None
     Runs in its own thread, because a name look-up knows no time limit.
     """
     try:
-        with urllib.request.urlopen(where, timeout=seconds) as answer:
+        with urllib.request.urlopen(where, timeout=seconds) as answer:  # nosec B310: a mirror may be a file
             while chunk := answer.read(CHUNK):
                 parts.put(chunk)
         parts.put(None)

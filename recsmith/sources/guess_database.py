@@ -30,7 +30,7 @@ def section(path: Path, shown: str, ask: Ask) -> dict[str, Any]:
     if not acting:
         listed = "; ".join(f"{name}: {', '.join(columns)}" for name, columns in tables.items())
         raise UserError(
-            f"{path} has no table whose columns say user and item ({listed or 'it has no tables'}). Write "
+            f"{path} has no table whose columns say user and item ({listed or 'it has no tables'}). Write "  # nosec B608: words
             "params.yaml: ingest.sql.query yourself: SELECT ... AS user_id, ... AS item_id, ... AS timestamp FROM ..."
         )
     chosen = acting[0]
@@ -64,7 +64,7 @@ def _query(table: str, columns: list[str], role: str) -> str:
     parts = [f"{_quoted(column)} AS {name}" for name, column in found.items()]
     if role == "items":
         parts += [_quoted(column) for column in columns if column not in found.values() and column != c.ITEM]
-    return f"SELECT {', '.join(parts)} FROM {_quoted(table)}"
+    return f"SELECT {', '.join(parts)} FROM {_quoted(table)}"  # nosec B608: names are quoted
 
 
 def _unit(path: Path, query: str, ask: Ask) -> dict[str, str]:
