@@ -81,13 +81,13 @@ def _day(seconds: int) -> str:
 
 
 def _weights(table: pa.Table, ranges: Validate) -> list[str]:
-    weights = table[c.WEIGHT].drop_null()
-    bad = pc.invert(pc.is_finite(weights))
-    for bound, beyond in ((ranges.weight_min, pc.less), (ranges.weight_max, pc.greater)):
-        if bound is not None:
-            bad = pc.or_(bad, beyond(weights, bound))
-    wrong = weights.filter(bad)
-    return [f"{len(wrong):,} weights are out of range, e.g. {wrong[0].as_py()}."] if len(wrong) else []
+    weights, reasons = table[c.WEIGHT].drop_null(), []
+    for name, beyond in (("weight_min", pc.less), ("weight_max", pc.greater)):
+        bound = getattr(ranges, name)
+        wrong = weights if bound is None else weights.filter(beyond(weights, bound))
+        if bound is not None and len(wrong):
+            reasons.append(f"{len(wrong):,} weights are beyond validate.{name} = {bound:g}, e.g. {wrong[0].as_py()}.")
+    return reasons
 
 
 def _events(table: pa.Table, known: set[str]) -> list[str]:
