@@ -10,9 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.train import Train
 from recsmith.engine.fit import FitSettings, Fitted, Start, fit
@@ -70,15 +67,12 @@ def _fit(
 
 def _starts(context: Context, winner: Gnn | Filter) -> Mapping[str, Start]:
     """What the incumbent learnt, by the ids of today's graph; nothing where it cannot be gone on from."""
-    users = pq.read_table(DATA / "graph/users.parquet", columns=["user_id"])["user_id"]
-    items = pq.read_table(DATA / "graph/items.parquet", columns=["item_id"])["item_id"]
-    ids = [np.asarray(column.to_pylist(), dtype=str) for column in (users, items)]
-    found = starts(DATA / "incumbent", winner, *ids)
+    found = starts(DATA / "incumbent", winner, DATA / "graph/users.parquet", DATA / "graph/items.parquet")
     if isinstance(found, str):
         context.say(f"cold start: {found}")
         return {}
-    known = found["final"].known
-    context.say(f"warm start: {known:,} of {len(users) + len(items):,} users and items go on where the incumbent was")
+    start = found["final"]
+    context.say(f"warm start: {start.known:,} of {len(start.nodes):,} users and items go on where the incumbent was")
     return found
 
 

@@ -17,10 +17,10 @@ MODELS = ("candidate", "final")
 """Both models of the stage train, each the start of its own successor: the one judged on valid has not seen valid."""
 
 
-def starts(folder: Path, winner: Gnn | Filter, users: np.ndarray, items: np.ndarray) -> dict[str, Start] | str:
+def starts(folder: Path, winner: Gnn | Filter, users: Path, items: Path) -> dict[str, Start] | str:
     """Where the candidate and the final model of ``winner`` may start, or in words why they start cold.
 
-    Shapes: users (U,), items (I,) ids in the numbering of the graph.
+    ``users`` and ``items`` are the graph's tables (Parquet), in the order of its numbering.
     """
     if read_incumbent(folder).version == 0:
         return "there is no incumbent"
@@ -36,12 +36,11 @@ def starts(folder: Path, winner: Gnn | Filter, users: np.ndarray, items: np.ndar
     return found
 
 
-def _nodes(folder: Path, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+def _nodes(folder: Path, users: Path, items: Path) -> np.ndarray:
     """The incumbent's row of each node of the graph, -1 where it did not know it. Shapes: -> (U + I,) int64."""
-    earlier = [_ids(folder / "users.parquet", USER), _ids(folder / "items.parquet", ITEM)]
-    places = [placed(users, earlier[0]), placed(items, earlier[1])]
-    places[1][places[1] >= 0] += len(earlier[0])
-    return np.concatenate(places)
+    known_users, known_items = _ids(folder / "users.parquet", USER), _ids(folder / "items.parquet", ITEM)
+    people, things = placed(_ids(users, USER), known_users), placed(_ids(items, ITEM), known_items)
+    return np.concatenate((people, np.where(things >= 0, things + len(known_users), -1)))
 
 
 def _ids(path: Path, column: str) -> np.ndarray:

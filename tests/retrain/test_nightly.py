@@ -1,0 +1,66 @@
+"""A night from end to end on the tiny workspace: good and bad data, a contest, nothing new, a rollback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workspaces import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
+DECEMBER_31 = 1_703_980_800
+BAD = "user_id,item_id,timestamp,event\nu01,p01,99,view\n"
+
+
+def said(workspace: Workspace, *command: str) -> str:
+    result = workspace.run(*command)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def content(workspace: Workspace, path: str) -> Any:
+    return json.loads((workspace.root / path).read_text(encoding="utf-8"))
+
+
+def more_events() -> str:
+    rows = [f"u{1 + n % 50:02d},p{1 + n * 7 % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(120)]
+    return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
+
+
+def test_a_night(finished: Workspace, copy_of: Callable[[Workspace], Workspace]) -> None:
+    workspace = copy_of(finished)
+    assert "the first champion" in said(workspace, "python", "-m", "recsmith", "champion", "decide")
+    said(workspace, "python", "-m", "recsmith", "events", "init")
+    workspace.change({"retrain": {"inbox": {"settle_seconds": 0.0}}})
+    inbox: Path = workspace.root / "data/inbox"
+    inbox.mkdir()
+    (inbox / "bad.csv").write_text(BAD, encoding="utf-8")
+    (inbox / "good.csv").write_text(more_events(), encoding="utf-8")
+
+    night = said(workspace, "python", "-m", "flows.retrain")
+    assert "rejected bad.csv: 1 times are outside" in night
+    assert [path.name.partition("-")[2] for path in (inbox / "taken").iterdir()] == ["good.csv"]
+    assert "Running stage 'train'" in night
+    assert "Running stage 'search'" not in night, "a night chooses nothing anew"
+    contest = content(workspace, "data/evaluate/metrics.json")["contest"]
+    assert (contest["version"], contest["users"] > 0) == (1, True)
+    (first, second) = content(workspace, "data/champion/history.json")["entries"]
+    assert first["version"] == 1
+    low = contest["paired"][contest["metric"]]["interval"][0]
+    assert second["action"] == ("promoted" if low > 0 else "kept")
+    assert second["events"] == content(workspace, "data/incumbent/incumbent.json")["events"]
+    for folder in ("events", "champion", "incumbent"):
+        assert (workspace.root / f"data/{folder}.dvc").is_file()
+    assert said(workspace, "dvc", "status", "data/events.dvc", "data/champion.dvc", "data/incumbent.dvc").strip() == (
+        "Data and pipelines are up to date."
+    )
+
+    again = said(workspace, "python", "-m", "flows.retrain")
+    assert "nothing new among" in again
+    assert "Running stage" not in again
+    assert len(content(workspace, "data/champion/history.json")["entries"]) == 2
+    if second["action"] == "promoted":
+        assert "version 1" in said(workspace, "make", "--no-print-directory", "-s", "rollback")
