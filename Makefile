@@ -12,9 +12,11 @@ export PREFECT_HOME := $(CURDIR)/.prefect
 # What `make test` runs: everything not slow, and the short form of slow tests that have one.
 TESTS := not slow or short
 WORKERS ?= 2
+# Below data/, what no stage can make again.
+KEPT := privacy events inbox champion incumbent
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow up down status test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
+.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +52,13 @@ down: $(INSTALLED) ## stop what `make up` started
 
 status: $(INSTALLED) ## what of Prefect is up, what runs, what comes next
 	@python -m flows.service status
+
+retrain: $(INSTALLED) .work/vega.js ## one night of retraining, now
+	@python -m flows.retrain
+
+rollback: $(INSTALLED) ## let the champion before this one serve again; TO=N for a certain version
+	@python -m recsmith champion rollback $(if $(TO),--to $(TO))
+	@dvc add --quiet data/champion
 
 test: lint types ## format, lint, types and all tests (slow ones in their short form)
 	RECSMITH_SHORT=1 python -m pytest -n $(WORKERS) --dist loadfile -m "$(TESTS)"
@@ -118,6 +127,6 @@ forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cach
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whom: make forget USER=ID" >&2; exit 1; }
 	@python -m tools.forget -- "$$USER"
 
-clean: ## remove results and work in progress (keeps .venv and the DVC cache)
+clean: ## remove results and work in progress (keeps .venv, the DVC cache, events and champions)
 	@[ ! -e .work/prefect/address.json ] || { echo "Prefect is up here: make down first" >&2; exit 1; }
-	rm -rf $(filter-out data/privacy/,$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build
+	rm -rf $(filter-out $(KEPT:%=data/%/),$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build

@@ -29,6 +29,7 @@ from recsmith.errors import UserError
 
 LEARNING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("baseline", "search"))
 """What a night runs: everything but the choices, which stand until the search is opened again."""
+CHOICES = Path("data/search/best.json")
 WORK = Path(".work/retrain")
 KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
 """Folder outside the line -> the file that changes with it."""
@@ -135,12 +136,15 @@ def _through(run: Run) -> str:
     run.step("take", "recsmith", "events", "take", *until)
     found = json.loads((WORK / "night.json").read_text(encoding="utf-8"))
     _tell(found)
+    if not found["rows"]:
+        run.line(STAGES)
+        return "no event log here (recsmith events init makes one): the line is up to date with its source"
     if not found["pending"]:
         run.version()
         return f"nothing new among {found['rows']:,} events; the champion stays"
     run.step("enter", "recsmith", "champion", "enter")
     run.version()
-    run.line(LEARNING)
+    run.line(LEARNING if CHOICES.exists() else STAGES)
     decision = run.contest()
     if decision["reopens"]:
         get_run_logger().warning("the search is opened again, from the last winner")

@@ -71,7 +71,7 @@ def _take(args: argparse.Namespace, root: Path) -> None:
     if intake.log.until != until:
         intake.log = save(root / EVENTS, intake.log.model_copy(update={"until": until}))
     pending = intake.log.digest != read_history(root / CHAMPION).decided and bool(intake.log.parts)
-    night = tell(intake, pending, root / EVENTS, root / WORK, settings.drift)
+    night = tell(intake, pending, root / EVENTS, root / WORK, settings)
     for finding in night["drift"]:
         _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recsmith.config.retrain import Drift
+from recsmith.config.retrain import Drift, Retrain
 from recsmith.files import read_json, write_json, write_text
 from recsmith.retrain import log as event_log
 from recsmith.retrain.intake import Intake
@@ -21,14 +21,15 @@ from recsmith.tables import columns as c
 STATE, PAGE, NIGHT = "drift.json", "drift.html", "night.json"
 
 
-def tell(intake: Intake, pending: bool, folder: Path, work: Path, limits: Drift) -> dict[str, Any]:
+def tell(intake: Intake, pending: bool, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
     """Write ``night.json`` (and the drift of events that no report has shown yet) into ``work``; gives its content.
 
     ``folder``: of the event log; ``pending``: the log holds what no contest was decided on.
     """
     log = intake.log
-    drifted = drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, limits)
+    drifted = drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, settings.drift)
     night = {
+        "inbox": settings.inbox.path,
         "taken": [taken.model_dump() for taken in intake.taken],
         "known": intake.known,
         "rejected": intake.rejected,
