@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "look at your own files and write the ingest section of params.yaml",
     "events": "the event log of retraining: make it, add to it, take what is in the inbox",
     "champion": "who serves: show, decide, roll back",
+    "decay": "how quality falls without retraining, and what retraining wins back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "similar": "the items most like a given one",
     "embed": "the vectors of users and items as Parquet",

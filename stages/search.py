@@ -6,10 +6,12 @@ from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
 from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
+from recsmith.retrain.incumbent import last_winner
 from recsmith.search import choose, nni_experiment
+from recsmith.search.attempt import tried
 from recsmith.search.rescore import rescore
 from recsmith.search.space import SearchSpace
-from recsmith.search.task import task_of
+from recsmith.search.task import Task, task_of
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
 
@@ -28,7 +30,7 @@ def run(context: Context) -> None:
     size = SearchSpace(task.space).size
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.tuner}")
     answers = nni_experiment.search(task, context.work, context.say)
-    rows = choose.candidates(task, answers, read_records(BASELINES))
+    rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
     rows = rescore(task, rows, context.say)
     best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
     choose.write(context.out, task, rows, best)
@@ -37,13 +39,23 @@ def run(context: Context) -> None:
     _report(context, params.metric, rows, best)
 
 
+def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:
+    """The architecture that the incumbent was searched for, fitted to today's graph: a search begins where it ended."""
+    candidate = last_winner(DATA / "incumbent")
+    if candidate is None or not SearchSpace(task.space).expresses(candidate):
+        return []
+    record, _ = tried(task, candidate, task.key(candidate))
+    context.say(f"the last winner takes part: {record.describe()}")
+    return [choose.Candidate(0, record.model_copy(update={"name": "incumbent"}))]
+
+
 def _report(context: Context, metric: str, rows: list[choose.Candidate], best: choose.Candidate) -> None:
     for row in rows:
         if (value := row.value(metric)) is not None:
             context.track.log({"trial": row.number, metric: value})
     table = [[row.number, row.record.status, row.value(metric), row.record.describe()] for row in rows]
     context.track.table("trials", COLUMNS, table)
-    origin = f"trial {best.number}" if best.number else f"the baseline {best.record.name}"
+    origin = f"trial {best.number}" if best.number else f"what was there already, {best.record.name}"
     context.say(f"winner: {best.record.describe()} ({origin})")
     context.metric(metric, best.value(metric) or 0.0)
 

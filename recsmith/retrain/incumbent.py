@@ -8,6 +8,7 @@ from pathlib import Path
 from recsmith.config.base import Section, parse
 from recsmith.errors import UserError
 from recsmith.files import read_json, replacing, write_json
+from recsmith.model.architecture import Filter, Gnn, architecture
 
 NAME = "incumbent.json"
 BUNDLE = "bundle"
@@ -49,3 +50,11 @@ def enter(folder: Path, version: Path | None, incumbent: Incumbent) -> None:
         else:
             shutil.copytree(version, aside)
         write_json(aside / NAME, incumbent.model_dump(mode="json"))
+
+
+def last_winner(folder: Path) -> Gnn | Filter | None:
+    """The architecture that the incumbent's search ended with; None where there is no incumbent."""
+    if read_incumbent(folder).version == 0:
+        return None
+    path = folder / "best.json"
+    return architecture(read_json(path).get("architecture"), f"{path}: architecture")

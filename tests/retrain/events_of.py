@@ -14,7 +14,7 @@ from recsmith.tables.schema import SCHEMA
 
 DAY = 86_400
 START = 1_700_000_000
-Event = tuple[str, str, int, float | None, str]
+Event = tuple[str | None, str | None, int, float | None, str]
 
 
 def table(events: Iterable[Event]) -> pa.Table:
