@@ -148,6 +148,7 @@ def _through(run: Run) -> str:
     decision = run.contest()
     if decision["reopens"]:
         get_run_logger().warning("the search is opened again, from the last winner")
+        run.step("enter again", "recsmith", "champion", "enter")
         run.version()
         run.line(STAGES)
         decision = run.contest()
