@@ -16,7 +16,7 @@ WORKERS ?= 2
 KEPT := privacy events inbox champion incumbent
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean
+.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean verify sync changes
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -113,7 +113,16 @@ pull: $(INSTALLED) ## bring results from the team's remote (TARGETS=..., REMOTE=
 push: $(INSTALLED) ## send results to the team's remote (TARGETS=..., REMOTE=...)
 	@python -m tools.remotes push $(TARGETS) $(if $(REMOTE),--remote $(REMOTE))
 
-review: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
+verify: $(INSTALLED) ## run a result again and compare its md5s: the present one, BUNDLE=folder or digest, or REV=commit
+	@python -m tools.verify $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(REV),--rev $(REV))
+
+review: $(INSTALLED) ## look at the offline W&B runs in the terminal
+	@python -m wandb leet .work/wandb
+
+sync: $(INSTALLED) ## send the offline W&B runs to the server and say what became of each
+	@python -m tools.sync
+
+changes: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
 	@git status --short
 	@dvc params diff
 	@dvc status

@@ -21,6 +21,7 @@ COMMANDS = {
     "decay": "how quality falls without retraining, and what retraining wins back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "similar": "the items most like a given one",
+    "lineage": "where a bundle came from: commit, data, parameters, packages, runs, the champion before it",
     "embed": "the vectors of users and items as Parquet",
     "encrypt": "a bundle, or any file or folder, to one encrypted file",
     "decrypt": "an encrypted file back to what it was",

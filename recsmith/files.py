@@ -100,3 +100,12 @@ def file_hash(path: Path | str, algorithm: str = "sha256") -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, algorithm).hexdigest()
+
+
+def content_md5(path: Path) -> str:
+    """The md5 under which DVC records a file, or a folder (of the list of its files; it ends in ``.dir``)."""
+    if not path.is_dir():
+        return file_hash(path, "md5")
+    names = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    files = [{"md5": file_hash(path / name, "md5"), "relpath": name.as_posix()} for name in sorted(names)]
+    return hashlib.md5(json.dumps(files, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"

@@ -28,7 +28,7 @@ from recsmith import guard, locks
 from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
-from recsmith.files import remove_asides, write_json
+from recsmith.files import content_md5, remove_asides, write_json
 from recsmith.privacy.secrets import blot
 from stages._track import Track
 
@@ -41,6 +41,7 @@ WORK = Path(".work")
 LOCKS = WORK / "locks"
 LOCK_SECONDS = 5.0
 GRACE_SECONDS = 20.0
+SIDE_FILES = ("run.json", "timing.json")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Of the machine, not of our code: a full or read-only disk, a quota, a limit, a missing permission."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -169,6 +170,7 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
         except BaseException:
             context.track.finish(failed=True)
             raise
+        context.track.results(lambda: _md5s(context.out))
         context.track.finish()
         _side_files(context, peak())
 
@@ -274,6 +276,12 @@ def tree_memory(process: psutil.Process) -> int:
     return total
 
 
+def _md5s(folder: Path) -> dict[str, str]:
+    """Path -> md5 of a stage's results, side files left out: what dvc.lock is going to hold."""
+    results = [path for path in sorted(folder.iterdir()) if path.name not in SIDE_FILES and path.name[0] != "."]
+    return {path.as_posix(): content_md5(path) for path in results}
+
+
 def _side_files(context: Context, peak: int) -> None:
     """What varies: who ran it (nothing depends on it) and how long it took (only the report reads it)."""
     run = {"run": context.track.group, "wandb": context.track.id, "flow_run": os.environ.get("RECSMITH_FLOW_RUN")}
@@ -283,8 +291,8 @@ def _side_files(context: Context, peak: int) -> None:
         "peak_memory_mb": round(peak / 2**20, 1),
         "threads": context.run.threads,
     }
-    write_json(context.out / "run.json", run)
-    write_json(context.out / "timing.json", timing)
+    write_json(context.out / SIDE_FILES[0], run)
+    write_json(context.out / SIDE_FILES[1], timing)
     context.say(f"{context.name}: done in {timing['seconds']:.1f} s, peak memory {timing['peak_memory_mb']:.0f} MB")
 
 

@@ -6,10 +6,11 @@ Files are the truth: nothing waits for a tracker, nothing is lost without one.
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import netrc
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Track:
         self.stage, self.group, self.folder = stage, group, folder
         self._config: dict[str, Any] = {}
         self._run: Any = None
+        self._curves: set[str] = set()
         self._on = os.environ.get("WANDB_MODE") != "disabled"
 
     @property
@@ -44,8 +46,12 @@ class Track:
         if self._run is not None:
             self._try(lambda run: run.config.update(dict(values), allow_val_change=True))
 
-    def log(self, values: Mapping[str, Any]) -> None:
-        """One step of curves, e.g. ``{"epoch": 3, "loss": 0.4}``."""
+    def log(self, values: Mapping[str, Any], over: str | None = None) -> None:
+        """One step of curves, e.g. ``{"epoch": 3, "loss": 0.4}``, drawn ``over`` one of them where it is named."""
+        new = [name for name in values if over and name != over and name not in self._curves]
+        self._curves.update(new)
+        for name in new:
+            self._try(lambda run, name=name: run.define_metric(name, step_metric=over))
         self._try(lambda run: run.log(dict(values)))
 
     def summary(self, values: Mapping[str, Any]) -> None:
@@ -56,6 +62,31 @@ class Track:
         """A table of plain values, e.g. the trials."""
         data = [[value if isinstance(value, int | float | None) else str(value) for value in row] for row in rows]
         self._try(lambda run: run.log({name: _wandb().Table(columns=list(columns), data=data, allow_mixed_types=True)}))
+
+    def scatter(self, name: str, points: Iterable[tuple[float, float]], axes: tuple[str, str], title: str) -> None:
+        """A plot of points (x, y); ``axes`` are their names."""
+        data = [list(point) for point in points]
+
+        def draw(run: Any) -> None:
+            table = _wandb().Table(columns=list(axes), data=data)
+            run.log({name: _wandb().plot.scatter(table, *axes, title=title)})
+
+        self._try(draw)
+
+    def results(self, md5s: Callable[[], Mapping[str, str]]) -> None:
+        """An artifact named after the stage: path and md5 of each result, as dvc.lock holds them. The bytes are DVC's.
+
+        Equal results are the same version of it.
+        """
+
+        def keep(run: Any) -> None:
+            found = dict(md5s())
+            artifact = _wandb().Artifact(self.stage, type="stage", metadata={"md5": found})
+            with artifact.new_file("md5.json", encoding="utf-8") as handle:
+                json.dump(found, handle, indent=2, sort_keys=True)
+            run.log_artifact(artifact)
+
+        self._try(keep)
 
     def finish(self, *, failed: bool = False) -> None:
         """Close the run (beginning it first where nothing was logged)."""
@@ -78,7 +109,16 @@ class Track:
             os.environ.setdefault(variable, str(self.folder.resolve()))
         # W&B keeps a log of its own; where that cannot be written, `_try` says so, and Python need not, line by line.
         logging.raiseExceptions = False
-        wandb, where = _wandb(), mode()
+        try:
+            return self._begin(mode())
+        except _wandb().Error as error:
+            if os.environ.get("WANDB_MODE"):
+                raise
+            print(f"{self.stage}: W&B does not take the run ({error}); kept offline, `make sync` later.", flush=True)
+            return self._begin("offline")
+
+    def _begin(self, where: Any) -> Any:
+        wandb = _wandb()
         settings = wandb.Settings(
             console="off",
             x_disable_stats=True,

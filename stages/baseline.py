@@ -36,7 +36,7 @@ def run(context: Context) -> None:
     def on_epoch(row: dict[str, Any]) -> None:
         if metric in row:
             context.say(f"     lightgcn {epoch_line(row)}")
-        context.track.log(row)
+        context.track.log(row, over="epoch")
 
     records = tune(
         params,

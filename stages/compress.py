@@ -43,6 +43,8 @@ def run(context: Context) -> None:
     context.track.table(
         "pareto", ["recipe", "bytes", "ratio", "retained"], [[r.name, r.bytes, r.ratio, r.retained] for r in rows]
     )
+    points = [(row.bytes, row.retained) for row in rows]
+    context.track.scatter("pareto_plot", points, ("bytes", "retained"), "Size against quality (validation)")
     check_gate(chosen, params.gate, metric, exact[metric])
 
     refit = Graph.load(DATA / "graph/refit")

@@ -71,7 +71,11 @@ def run(context: Context) -> None:
     asked = [bundle.user_ids[user] for user in contest.relevant.users[:CALLS]]
     context.timing("bundle_query", latency(lambda user: bundle.bundle.recommend([user], max(contest.cutoffs)), asked))
     context.timing("ranking_ms", contest.ranking_ms)
-    for name in headline_metrics(contest.cutoffs, metric):
+    headline = headline_metrics(contest.cutoffs, metric)
+    rows = [[name, model["architecture"], *map(model["test"].get, headline)] for name, model in verdict.models.items()]
+    context.track.table("models", ["model", "architecture", *headline], rows)
+    context.track.summary({f"test/{name}": value for name, value in verdict.models["bundle"]["test"].items()})
+    for name in headline:
         context.metric(name, verdict.models["full"]["test"][name])
 
 

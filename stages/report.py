@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def run(context: Context) -> None:
     write_json(context.out / "lineage.json", inputs.lineage)
     write_text(context.out / "model_card.md", card(inputs))
     write_text(context.out / "report.html", page(inputs))
+    shown = [[person.activity, *map(", ".join, (person.history, person.recommended))] for person in inputs.people]
+    context.track.table("recommendations", ["interactions", "history, latest first", "recommended"], shown)
     context.say(f"The report: {(context.out / 'report.html').resolve()}; `make results` prints its table")
 
 
@@ -46,17 +49,43 @@ def _section(context: Context, name: str) -> Any:
 
 def _lineage(context: Context) -> dict[str, Any]:
     effective = {name: _section(context, name).model_dump(mode="json") for name in STAGES}
-    lock, requirements = Path("dvc.lock"), Path("requirements.lock")
+    path, requirements = Path("dvc.lock"), Path("requirements.lock")
+    lock = YAML(typ="safe").load(path.read_text(encoding="utf-8")) if path.exists() else {}
     return lineage(
         git=_git(),
-        lock=YAML(typ="safe").load(lock.read_text(encoding="utf-8")) if lock.exists() else None,
+        lock=lock,
         stages=LINE,
         params={"run": context.run.model_dump(mode="json"), **effective},
         requirements=file_hash(requirements) if requirements.exists() else None,
         runs={name: read_json(path) for name in LINE if (path := DATA / name / "run.json").exists()},
         bundle=read_json(DATA / "compress/bundle/manifest.json")["digest"],
         threads=context.run.threads,
+        data=_data(lock, effective["ingest"]["path"]),
+        champion_before=_champion(),
+        pins=_pins(requirements),
     )
+
+
+def _data(lock: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """What was read: its name and counts, and the md5 that identifies it."""
+    source = read_json(DATA / "ingest/source.json")
+    deps = ((lock.get("stages") or {}).get("ingest") or {}).get("deps") or ()
+    md5 = next((dep.get("md5") for dep in deps if dep["path"] == path), None)
+    kept = {name: source[name] for name in ("name", "stand_in", "counts", "until") if name in source}
+    return {"path": path, "md5": md5, **kept}
+
+
+def _champion() -> dict[str, Any] | None:
+    """The incumbent; None where there is none."""
+    path = DATA / "incumbent/incumbent.json"
+    found = read_json(path) if path.exists() else {}
+    return found if found.get("version") else None
+
+
+def _pins(requirements: Path) -> dict[str, str]:
+    lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
+    pairs = (line.partition("==") for line in lines if not line.startswith("#"))
+    return {name.strip(): version.strip() for name, equal, version in pairs if equal}
 
 
 def _git() -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:
 def _report(context: Context, metric: str, rows: list[choose.Candidate], best: choose.Candidate) -> None:
     for row in rows:
         if (value := row.value(metric)) is not None:
-            context.track.log({"trial": row.number, metric: value})
+            context.track.log({"trial": row.number, metric: value}, over="trial")
     table = [[row.number, row.record.status, row.value(metric), row.record.describe()] for row in rows]
     context.track.table("trials", COLUMNS, table)
     origin = f"trial {best.number}" if best.number else f"what was there already, {best.record.name}"

@@ -92,7 +92,7 @@ def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
 def _told(context: Context, name: str) -> Callable[[dict[str, Any]], None]:
     def tell(row: dict[str, Any]) -> None:
         context.say(f"{name}  {line(row)}")
-        context.track.log({f"{name}/{key}": value for key, value in row.items()})
+        context.track.log({f"{name}/{key}": value for key, value in row.items()}, over=f"{name}/epoch")
 
     return tell
 

@@ -38,13 +38,13 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
-    """A workspace where the whole tiny line has run once; shared by all tests and workers: read only."""
+    """A workspace where the whole tiny line has run once, mirrored offline; shared by all tests and workers: read only."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "finished"
     with FileLock(f"{folder}.lock"):
         if not (folder / "finished.txt").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            output = make_workspace(folder).line()
+            output = make_workspace(folder).line({"WANDB_MODE": "offline"})
             (folder / "finished.txt").write_text(output, encoding="utf-8")
     return Workspace(folder)
 

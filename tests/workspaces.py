@@ -70,11 +70,11 @@ class Workspace:
             start_new_session=True,
         )
 
-    def line(self) -> str:
+    def line(self, env: Mapping[str, str] | None = None) -> str:
         """Fetch and reproduce the whole line; the output, after checking that both went well."""
         output = ""
         for command in (("python", "-m", "recsmith", "fetch"), ("dvc", "repro")):
-            result = self.run(*command)
+            result = self.run(*command, env=env)
             output += result.stdout
             assert result.returncode == 0, output
         return output

@@ -8,7 +8,6 @@ here; then it is named together with the commands that mend it.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shlex
@@ -23,7 +22,7 @@ from dvc.config import Config
 from ruamel.yaml import YAML
 
 from recsmith.errors import UserError
-from recsmith.files import file_hash
+from recsmith.files import content_md5, file_hash
 
 PROGRESS_SECONDS = 5.0
 Kind = Literal["object", "file", "extra", "missing"]
@@ -160,19 +159,12 @@ def _unlisted(here: Path, out: Out) -> Iterator[Problem]:
     """A folder as a whole, where the cache does not say what belongs to it."""
     if not here.is_dir():
         yield Problem("missing", out, out.path)
-    elif _listing_md5(here) != out.md5:
+    elif content_md5(here) != out.md5:
         yield Problem("file", out, out.path)
 
 
 def _names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def _listing_md5(folder: Path) -> str:
-    """The md5 that DVC gives a folder: of the JSON list of its files."""
-    names = sorted(_names(folder), key=lambda name: tuple(name.split("/")))
-    listing = [{"md5": file_hash(folder / name, "md5"), "relpath": name} for name in names]
-    return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _compared(checks: Sequence[_Check]) -> list[Problem]:

@@ -35,22 +35,29 @@ def lineage(
     runs: Mapping[str, Any],
     bundle: str | None,
     threads: int,
+    data: Mapping[str, Any] | None = None,
+    champion_before: Mapping[str, Any] | None = None,
+    pins: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """``lineage.json``.
 
     ``git``: commit and dirty, None outside a repository. ``lock``: dvc.lock as it was read, of which ``stages``
     count, in that order. ``params``: effective parameters by section. ``requirements``: sha256 of the lock of packages.
-    ``runs``: run ids by stage. ``bundle``: its digest.
+    ``runs``: run ids by stage. ``bundle``: its digest. ``data``: what was read and its md5. ``champion_before``: who
+    served when the data came in; None: nobody. ``pins``: package -> version that the lock of packages names.
     """
     return {
         "recsmith": __version__,
         "bundle": bundle,
+        "data": dict(data) if data else None,
+        "champion_before": dict(champion_before) if champion_before else None,
         "git": dict(git) if git else None,
         "stages": stage_hashes(lock, stages),
         "params": {"digest": digest(params), "effective": dict(params)},
         "requirements_sha256": requirements,
         "runs": dict(runs),
         "environment": environment(threads),
+        "packages_off_the_lock": {name: here for name, pin in (pins or {}).items() if (here := installed(name)) != pin},
     }
 
 
@@ -73,11 +80,12 @@ def environment(threads: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "threads": threads,
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: installed(name) for name in PACKAGES},
     }
 
 
-def _version(package: str) -> str:
+def installed(package: str) -> str:
+    """Its version here."""
     try:
         return version(package)
     except PackageNotFoundError:
