@@ -146,16 +146,19 @@ def mode() -> Any:
     if given:
         return given
     address = os.environ.get("WANDB_BASE_URL", HOST)
-    return "online" if _has_key(urlsplit(address).hostname or "") and _answers(address) else "offline"
+    return "online" if api_key(urlsplit(address).hostname or "") and _answers(address) else "offline"
 
 
-def _has_key(host: str) -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
+def api_key(host: str) -> str | None:
+    """The key for a server: WANDB_API_KEY, else what ``wandb login`` wrote to the netrc file."""
+    given = os.environ.get("WANDB_API_KEY")
+    if given:
+        return given
     try:
-        return netrc.netrc().authenticators(host) is not None
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
     except (OSError, netrc.NetrcParseError):
-        return False
+        return None
+    return found[2] if found else None
 
 
 def _answers(address: str) -> bool:

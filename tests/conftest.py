@@ -38,7 +38,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
-    """A workspace where the whole tiny line has run once, mirrored offline; shared by all tests and workers: read only."""
+    """A workspace where the tiny line has run once, mirrored offline; shared by all tests and workers: read only."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "finished"
     with FileLock(f"{folder}.lock"):
