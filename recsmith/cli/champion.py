@@ -79,6 +79,9 @@ def _decide(args: argparse.Namespace, root: Path) -> None:
         "items.parquet": root / "data/graph/items.parquet",
         "best.json": root / "data/search/best.json",
     }
+    lineage = root / "data/report/lineage.json"
+    if lineage.exists() and read_json(lineage).get("bundle") == Challenger(files).digest:
+        files["lineage.json"] = lineage
     history, challenger = open_champion(root / CHAMPION), Challenger(files)
     metrics, search = read_json(root / "data/evaluate/metrics.json"), file_hash(files["best.json"])
     entry = judged(

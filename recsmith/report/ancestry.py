@@ -49,7 +49,8 @@ def _commit(git: Mapping[str, Any] | None) -> str:
 def _data(data: Mapping[str, Any] | None) -> str:
     if not data:
         return "unknown"
-    counts = ", ".join(f"{count:,} {name}" for name, count in (data.get("counts") or {}).items())
+    numbers = (data.get("counts") or {}).items()
+    counts = ", ".join(f"{count:,} {name}" for name, count in numbers if isinstance(count, int))
     parts = [f"{data.get('name')} in {data.get('path')}", f"md5 {data.get('md5') or 'unknown'}", counts]
     if data.get("until"):
         parts.append(f"until {data['until']}")
