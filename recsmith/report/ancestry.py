@@ -50,7 +50,7 @@ def _data(data: Mapping[str, Any] | None) -> str:
     if not data:
         return "unknown"
     numbers = (data.get("counts") or {}).items()
-    counts = ", ".join(f"{count:,} {name}" for name, count in numbers if isinstance(count, int))
+    counts = ", ".join(f"{count:,} {name}" for name, count in numbers if isinstance(count, int) and count)
     parts = [f"{data.get('name')} in {data.get('path')}", f"md5 {data.get('md5') or 'unknown'}", counts]
     if data.get("until"):
         parts.append(f"until {data['until']}")

@@ -57,7 +57,9 @@ def lineage(
         "requirements_sha256": requirements,
         "runs": dict(runs),
         "environment": environment(threads),
-        "packages_off_the_lock": {name: here for name, pin in (pins or {}).items() if (here := installed(name)) != pin},
+        "packages_off_the_lock": {
+            name: here for name, pin in (pins or {}).items() if (here := installed(name)).partition("+")[0] != pin
+        },
     }
 
 
