@@ -69,9 +69,10 @@ test-slow: $(INSTALLED) ## the slow tests in full
 drills: $(INSTALLED) ## kill, fill, cut and corrupt at random, in full (a quarter of an hour); docs/drills.md
 	python -m pytest tests/drills -n $(WORKERS) --dist load -m slow
 
-lint: $(INSTALLED) ## ruff: format and rules
+lint: $(INSTALLED) ## ruff: format and rules; bandit: what is known to be unsafe
 	ruff format --check .
 	ruff check .
+	python -m tools.audit --static
 
 types: $(INSTALLED) ## pyright
 	pyright

@@ -36,16 +36,18 @@ def seal(source: Path, target: Path, key: Key) -> None:
         os.fsync(handle.fileno())
 
 
-def unseal(source: Path, target: Path) -> None:
-    """Decrypt ``source`` to ``target`` with the key of the environment, whole or not at all.
+def unseal(source: Path, target: Path, key: Key | None = None, *, shown: str = "", own: bool = False) -> None:
+    """Decrypt ``source``, which messages call ``shown``, to ``target``, whole or not at all.
 
-    Raises UserError where the key is missing or another one, or the file was altered; ``target`` then stays as it was.
+    ``key`` is that of the environment where it is not given. A folder that is our ``own`` comes back with all modes and
+    links; of others' only what is harmless does. Raises UserError where the key is missing or another one, or the file
+    was altered; ``target`` then stays as it was.
     """
-    with opened(source) as opener, replacing(target) as aside:
+    with opened(source, key, shown) as opener, replacing(target) as aside:
         if opener.header.kind == "folder":
             aside.mkdir()
             with tarfile.open(fileobj=opener, mode="r|") as archive:  # pyright: ignore[reportArgumentType, reportCallIssue]
-                archive.extractall(aside, filter="data")
+                archive.extractall(aside, filter="tar" if own else "data")  # nosec B202: proven, chunk by chunk
             opener.read()
         else:
             with aside.open("wb") as handle:
@@ -53,10 +55,10 @@ def unseal(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def opened(source: Path) -> Iterator[Opener]:
-    """The content of a sealed file, under the key of the environment."""
-    shown = str(source)
-    key = key_for(shown, described(source))
+def opened(source: Path, key: Key | None = None, shown: str = "") -> Iterator[Opener]:
+    """The content of a sealed file, under ``key`` or that of the environment."""
+    shown = shown or str(source)
+    key = key or key_for(shown, described(source))
     with source.open("rb") as handle:
         yield Opener(handle, key, shown)
 

@@ -74,10 +74,10 @@ def test_a_query_that_fails_with_a_secret_in_it_is_shown_without(
 @pytest.mark.timeout(1800)
 def test_a_line_leaves_no_secret_behind(workspace: Workspace, full: bool) -> None:
     workspace.change({"ingest": {"privacy": {"pseudonyms": True}}})
-    target = () if full else ("ingest",)
+    line = ("dvc", "repro") if full else ("python", "-m", "stages.ingest")
     environment = PLANTED | {"WANDB_MODE": "offline"}
     output = ""
-    for command in (("python", "-m", "recsmith", "fetch"), ("dvc", "repro", *target)):
+    for command in (("python", "-m", "recsmith", "fetch"), line):
         result = workspace.run(*command, env=environment)
         assert result.returncode == 0, result.stdout
         output += result.stdout

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.intact import objects, place, tracked
+from tools.remotes.ways import pull, push
 
 PIPELINE = """
 stages:
@@ -79,3 +80,24 @@ def alter(file: Path) -> None:
     file.chmod(0o644)
     file.write_text("X" * file.stat().st_size, encoding="utf-8")
     file.chmod(0o444)
+
+
+def sent(project: Path, *targets: str, remote: str | None = None) -> str:
+    """What push says."""
+    lines: list[str] = []
+    push(project, targets, remote, lines.append)
+    return "\n".join(lines)
+
+
+def fetched(project: Path) -> str:
+    """What pull says."""
+    lines: list[str] = []
+    pull(project, (), None, lines.append)
+    return "\n".join(lines)
+
+
+def clone(project: Path) -> Path:
+    """As somebody else has it who cloned it."""
+    target = project.with_name("clone")
+    done(project, "git", "clone", "-q", str(commit(project)), str(target))
+    return target

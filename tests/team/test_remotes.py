@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Server
-from small_projects import alter, commit, done, object_of, set_remote
+from small_projects import alter, clone, done, fetched, object_of, sent, set_remote
 
 from recsmith.errors import UserError
 from tools.intact import tracked
 from tools.remotes import ssh, transfer
-from tools.remotes.ways import pull, push
+from tools.remotes.ways import push
 
 NO_FILES = "0 files (0.0 MB)"
 
@@ -26,26 +26,6 @@ def store(project: Path, tmp_path: Path) -> Path:
     """A local remote of ``project``, empty."""
     set_remote(project, str(tmp_path / "store"))
     return tmp_path / "store"
-
-
-def sent(project: Path, *targets: str, remote: str | None = None) -> str:
-    """What push says."""
-    lines: list[str] = []
-    push(project, targets, remote, lines.append)
-    return "\n".join(lines)
-
-
-def fetched(project: Path) -> str:
-    """What pull says."""
-    lines: list[str] = []
-    pull(project, (), None, lines.append)
-    return "\n".join(lines)
-
-
-def clone(project: Path) -> Path:
-    target = project.with_name("clone")
-    done(project, "git", "clone", "-q", str(commit(project)), str(target))
-    return target
 
 
 def stored(store: Path, project: Path, path: str) -> Path:

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from flows.workspace import workspace as held
 from recsmith.config.ingest import FileSpec, Ingest
 from recsmith.config.read import read_section
 from recsmith.errors import UserError
@@ -65,7 +65,15 @@ def pseudonyms(params: Ingest) -> Pseudonyms:
 
 
 def forget(task: Task, *, unseen: bool = False) -> Removed:
-    """Remove the person everywhere; UserError where nobody is found (unless ``unseen``) or where something is left."""
+    """Remove the person everywhere; UserError where nobody is found (unless ``unseen``) or where something is left.
+
+    Holds the workspace, which is the current folder: waits for a flow or a run typed by hand, and says for whom.
+    """
+    with held("forget", os.environ.get("RECSMITH_RUN", "none"), "", task.say):
+        return _forgotten(task, unseen)
+
+
+def _forgotten(task: Task, unseen: bool) -> Removed:
     with Repo(str(task.root)) as repo:
         places, runs = stores(repo), Path(repo.cache.local.path).parent.parent / "runs"
         reached = _plan(task, places, runs, unseen)
@@ -146,8 +154,7 @@ def _versioned(task: Task, removed: Removed) -> None:
     owners = {out.owner: out.path for out in tracked(task.root) if out.owner.endswith(".dvc")}
     for owner, path in owners.items():
         if any(one.is_relative_to(path) for one in removed.changed) or not _cached(task, owner):
-            _dvc(task, "unprotect", path.as_posix())
-            _dvc(task, "add", "--quiet", path.as_posix())
+            _added_again(task, str(task.root / path))
             removed.add(".dvc files")
 
 
@@ -157,11 +164,13 @@ def _cached(task: Task, owner: str) -> bool:
         return all(repo.cache.local.exists(out.md5) for out in tracked(task.root) if out.owner == owner)
 
 
-def _dvc(task: Task, *words: str) -> None:
-    command = [sys.executable, "-m", "dvc", *words]
-    done = subprocess.run(command, cwd=task.root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"dvc {' '.join(words)} failed: {done.stderr.strip()}. Mend that, then run it again.")
+def _added_again(task: Task, path: str) -> None:
+    try:
+        with Repo(str(task.root)) as repo:
+            repo.unprotect(path)  # pyright: ignore[reportArgumentType]
+            repo.add(path)
+    except DvcException as error:
+        raise UserError(f"dvc add {path} failed: {error}. Mend that, then run it again.") from error
 
 
 def _nothing_left(task: Task) -> None:

@@ -8,24 +8,27 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dvc.repo import Repo
+from dvc_data.hashfile.db import HashFileDB
 
 from recsmith.config.ingest import FileSpec
 from recsmith.privacy.person import Person
 from recsmith.privacy.traces import found
 from tools.forget.records import listing
+from tools.remotes.explain import explained
+from tools.remotes.sealed import Sealed, fingerprint, keyed
+from tools.remotes.transfer import remote
 
 
 @dataclass(frozen=True)
 class Store:
-    """One place; ``odb`` is DVC's way to it."""
+    """One place; ``odb`` is the way to it."""
 
     name: str
-    odb: Any
+    odb: HashFileDB | Sealed
 
     def md5s(self) -> set[str]:
         """Everything that is there."""
@@ -34,13 +37,15 @@ class Store:
     @contextmanager
     def opened(self, md5: str) -> Iterator[Path]:
         """An object as a file here."""
-        place = self.odb.oid_to_path(md5)
-        if self.odb.fs.protocol == "local":
-            yield Path(place)
+        if isinstance(self.odb, HashFileDB) and self.odb.fs.protocol == "local":
+            yield Path(self.odb.oid_to_path(md5))
             return
         with tempfile.TemporaryDirectory(prefix="recsmith-") as folder:
             target = Path(folder) / md5
-            self.odb.fs.get_file(place, str(target))
+            if isinstance(self.odb, Sealed):
+                self.odb.get(md5, target)
+            else:
+                self.odb.fs.get_file(self.odb.oid_to_path(md5), str(target))
             yield target
 
     def entries(self, md5: str) -> frozenset[str]:
@@ -59,11 +64,16 @@ class Store:
 
 
 def stores(repo: Repo) -> list[Store]:
-    """The cache first, then every remote of the configuration."""
-    return [
-        Store("cache", repo.cache.local),
-        *(Store(f"remote {name}", repo.cloud.get_remote_odb(name)) for name in sorted(repo.config["remote"])),
-    ]
+    """The cache, then every remote of the configuration; UserError where one is out of reach or has another key."""
+    places = [Store("cache", repo.cache.local)]
+    for name in sorted(repo.config["remote"]):
+        where = remote(repo, name)
+        try:
+            encrypted = [Store(f"encrypted remote {name}", keyed(where))] if fingerprint(where) is not None else []
+        except Exception as error:
+            raise explained(error, where, pulling=True) from error
+        places += [Store(f"remote {name}", where.odb), *encrypted]
+    return places
 
 
 def looked_into(

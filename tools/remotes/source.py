@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from recsmith.config.ingest import EVENTS, RAW, Ingest
+from recsmith.config.read import read_section
 from recsmith.errors import UserError
-from tools.intact import tracked
+from recsmith.privacy.sealing import VARIABLE
+from tools.intact import Out, tracked
 from tools.remotes.transfer import Say
 
 
@@ -24,6 +28,20 @@ def keep_inputs(root: Path, say: Say) -> None:
             say(f"push: {path} lies outside of the project and stays where it is: others need it at the same place.")
         elif (root / path).exists():
             _add(root, path, md5, say)
+
+
+def warn_of_raw_ids(root: Path, outs: Iterable[Out], say: Say) -> None:
+    """Say which of ``outs`` hold people's ids as they were before pseudonyms, where the remote is not encrypted."""
+    params = root / "params.yaml"
+    ingest = read_section(params, "ingest", Ingest) if params.exists() else Ingest()
+    if not ingest.privacy.pseudonyms or os.environ.get(VARIABLE):
+        return
+    before = {Path(RAW), Path(EVENTS), Path(ingest.path)}
+    for path in sorted({out.path for out in outs} & before):
+        say(
+            f"push: WARNING: {path} holds people's ids as they were before pseudonyms, for all who read the remote. "
+            f"Where {VARIABLE} is set, a new remote is encrypted (docs/privacy.md)."
+        )
 
 
 def _inputs(root: Path) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,13 +16,16 @@ from dvc_data.hashfile.db import HashFileDB
 from fsspec.callbacks import Callback
 
 from recsmith.errors import UserError
+from recsmith.privacy import archive
 from tools.remotes import ssh
 from tools.remotes.explain import Passing, Where, explained
+from tools.remotes.sealed import Sealed, agreed, scratch
 
 Way = Literal["push", "pull"]
 Say = Callable[[str], None]
 WAITS = (1.0, 5.0)
 """Seconds before the second and before the third try."""
+BATCH = 256 << 20
 PROGRESS_SECONDS = 5.0
 ADD = "dvc remote add --default team ssh://USER@HOST/FOLDER"
 
@@ -56,25 +60,63 @@ def _moved(root: Path, name: str | None, way: Way, md5s: frozenset[str]) -> Move
         where, here = remote(repo, name), repo.cache.local
         try:
             where.odb.fs.exists(where.odb.path)  # connects, once, before many threads would
-            return _sent(here, where.odb, md5s) if way == "push" else _brought(here, where.odb, md5s)
+            there = agreed(where) or where.odb
+            return _sent(here, there, md5s) if way == "push" else _brought(here, there, md5s)
         except Exception as error:
             raise explained(error, where, pulling=way == "pull") from error
 
 
-def _sent(here: HashFileDB, there: HashFileDB, md5s: frozenset[str]) -> Moved:
+def _sent(here: HashFileDB, there: HashFileDB | Sealed, md5s: frozenset[str]) -> Moved:
     """Files first, then the listings of folders: what is listed on a remote is there."""
+    if isinstance(there, Sealed):
+        there.mark()
     lacking = md5s - set(there.oids_exist(sorted(md5s)))
     ours = {md5 for md5 in lacking if here.fs.exists(here.oid_to_path(md5))}
     for part in ({md5 for md5 in ours if not md5.endswith(".dir")}, {md5 for md5 in ours if md5.endswith(".dir")}):
-        _copied(here, there, part, "push")
+        if isinstance(there, Sealed):
+            _sealed(here, there, part)
+        else:
+            _copied(here, there, part, "push")
     return Moved(frozenset(ours), lacking - ours)
 
 
-def _brought(here: HashFileDB, there: HashFileDB, md5s: frozenset[str]) -> Moved:
+def _brought(here: HashFileDB, there: HashFileDB | Sealed, md5s: frozenset[str]) -> Moved:
     lacking = {md5 for md5 in md5s if not here.fs.exists(here.oid_to_path(md5))}
     theirs = set(there.oids_exist(sorted(lacking))) if lacking else set()
-    _copied(there, here, theirs, "pull")
+    if isinstance(there, Sealed):
+        _opened(there, here, theirs)
+    else:
+        _copied(there, here, theirs, "pull")
     return Moved(frozenset(theirs), frozenset(lacking - theirs))
+
+
+def _sealed(here: HashFileDB, there: Sealed, md5s: set[str]) -> None:
+    for some in _batches(md5s, lambda md5: os.path.getsize(here.oid_to_path(md5))):
+        with scratch() as room:
+            for md5 in some:
+                archive.seal(Path(here.oid_to_path(md5)), Path(room.oid_to_path(there.names.name(md5))), there.key)
+            _copied(room, there.odb, set(map(there.names.name, some)), "push")
+
+
+def _opened(there: Sealed, here: HashFileDB, md5s: set[str]) -> None:
+    for some in _batches(md5s, there.size):
+        with scratch() as room:
+            _copied(there.odb, room, set(map(there.names.name, some)), "pull")
+            for md5 in some:
+                there.open(Path(room.oid_to_path(there.names.name(md5))), md5, Path(here.oid_to_path(md5)))
+
+
+def _batches(md5s: set[str], size: Callable[[str], int]) -> Iterator[list[str]]:
+    """What is sealed on its way needs room twice: not more than ``BATCH`` bytes of it at a time, or one object."""
+    some, held = [], 0
+    for md5 in sorted(md5s):
+        if some and held + size(md5) > BATCH:
+            yield some
+            some, held = [], 0
+        some.append(md5)
+        held += size(md5)
+    if some:
+        yield some
 
 
 def _copied(source: HashFileDB, target: HashFileDB, md5s: set[str], way: Way) -> None:

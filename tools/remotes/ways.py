@@ -12,7 +12,7 @@ from dvc.repo import Repo
 from recsmith.errors import UserError
 from recsmith.files import file_hash
 from tools.intact import Out, chosen, objects, place, problems, told, tracked
-from tools.remotes.source import keep_inputs
+from tools.remotes.source import keep_inputs, warn_of_raw_ids
 from tools.remotes.transfer import Say, move
 
 SHOWN = 10
@@ -25,6 +25,7 @@ def push(root: Path, targets: Sequence[str], remote: str | None, say: Say) -> No
     damaged = [problem for problem in problems(outs, root) if problem.kind == "object"]
     if damaged:
         raise UserError(f"damaged objects are not sent.\n{told(damaged, root)}")
+    warn_of_raw_ids(root, outs, say)
     md5s = _with_entries(outs, store)
     moved = move(root, remote, "push", md5s, say)
     there = len(md5s) - len(moved.md5s) - len(moved.nowhere)
