@@ -23,7 +23,11 @@ SECONDS = 300
 
 def static() -> int:
     """Findings of bandit, of medium severity and above; each that is right as it is says why in its line (nosec)."""
-    return subprocess.run([sys.executable, "-m", "bandit", "-q", "-ll", "-r", *ROOMS], check=False).returncode
+    scan = [sys.executable, "-m", "bandit", "-q", "-ll", "-r", *ROOMS]
+    done = subprocess.run(scan, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, done.stderr)
+    return done.returncode
 
 
 def known() -> int:

@@ -167,8 +167,8 @@ def _cached(task: Task, owner: str) -> bool:
 def _added_again(task: Task, path: str) -> None:
     try:
         with Repo(str(task.root)) as repo:
-            repo.unprotect(path)  # pyright: ignore[reportArgumentType]
-            repo.add(path)
+            repo.unprotect(path)
+            repo.add(path)  # pyright: ignore[reportArgumentType]
     except DvcException as error:
         raise UserError(f"dvc add {path} failed: {error}. Mend that, then run it again.") from error
 
