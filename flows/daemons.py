@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from flows.process import end, marked
+from recsmith import guard
 from recsmith.errors import UserError
 from recsmith.files import read_json, write_json
 
@@ -39,7 +40,7 @@ def launch(name: str, command: Sequence[str], env: Mapping[str, str]) -> psutil.
             start_new_session=True,
         )
     process = psutil.Process(child.pid)
-    write_json(_note(name), {"pid": child.pid, "created": process.create_time(), "mark": env[MARK]})
+    write_json(_note(name), {**guard.identity(child.pid).model_dump(), "mark": env[MARK]})
     return process
 
 
@@ -49,9 +50,8 @@ def running(name: str) -> psutil.Process | None:
         return None
     note = read_json(_note(name))
     with suppress(psutil.Error):
-        process = psutil.Process(note["pid"])
-        if process.create_time() == note["created"] and process.status() != psutil.STATUS_ZOMBIE:
-            return process
+        if guard.alive(guard.Identity(pid=note["pid"], started=note["started"])):
+            return psutil.Process(note["pid"])
     return None
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
-from recsmith import locks
+from flows.unlock import unlock
+from recsmith import guard, locks
 
 LOCKS = Path(".work") / "locks"
 WORKSPACE, STAGE = LOCKS / "workspace.lock", LOCKS / "stage.lock"
@@ -31,6 +30,7 @@ def workspace(what: str, run: str, flow_run: str, say: Callable[[str], None]) ->
     words = {"what": what, "run": run, "flow_run": flow_run}
     with locks.held(WORKSPACE, words, -1, lambda other: say(_waiting(other.get("what", "a flow"), other))):
         wait_for_line(say)
+        unlock(say)
         os.environ[VARIABLE] = str(os.getpid())
         try:
             yield
@@ -55,16 +55,8 @@ def wait_for_line(say: Callable[[str], None]) -> None:
 
 def _by_hand() -> locks.Holder | None:
     last = locks.words_of(STAGE)
-    line = last.get("line", {})
-    return last if locks.holder(STAGE) is not None or _alive(line.get("pid", 0), line.get("created", 0.0)) else None
-
-
-def _alive(pid: int, created: float) -> bool:
-    try:
-        process = psutil.Process(pid) if pid else None
-        return process is not None and process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    line = last.get("works_for")
+    return last if locks.holder(STAGE) is not None or (line and guard.alive(guard.Identity(**line))) else None
 
 
 def _waiting(what: str, words: locks.Holder) -> str:

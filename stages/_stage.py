@@ -212,8 +212,7 @@ def only_writer(name: str) -> Iterator[None]:
 
     First the lock, then the look at the flow: a flow does it the other way round, so one of the two sees the other.
     """
-    line = _line()
-    words = {"stage": name, "run": run_id(), "line": {"pid": line.pid, "created": line.create_time()}}
+    words = {"stage": name, "run": run_id(), "works_for": guard.identity(_line().pid).model_dump()}
     try:
         with locks.held(LOCKS / "stage.lock", words, LOCK_SECONDS):
             _refuse_during_a_flow()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
@@ -71,24 +70,13 @@ def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) ->
     assert "Traceback" not in result.stdout, result.stdout
     kit.gone(workspace)
     assert (workspace.root / "dvc.lock").read_bytes().startswith(before[:200])
-    unlocked = _unlock(workspace)
+    unlocked = "removed" in kit.run(workspace, "python", "-m", "flows.unlock")
     kit.nothing_left(workspace, finished)
     kit.run(workspace, "dvc", "repro", "evaluate")
     kit.as_undisturbed(workspace, finished, *LATE)
-    stopped = "told; dvc's rwlock was cut off and deleted" if unlocked else "told"
+    told = "told, dvc's list of locks cut off and removed" if unlocked else "told"
     seconds = round(time.monotonic() - started, 1)
-    return Row("disk", seed, "the disk", "full", f"{room >> 10} KiB left", stopped, seconds)
-
-
-def _unlock(workspace: Workspace) -> bool:
-    """``dvc`` writes its list of locks in place, so a full disk may cut it off: delete it, as docs/drills.md says."""
-    path = workspace.root / ".dvc/tmp/rwlock"
-    try:
-        json.loads(path.read_text(encoding="utf-8") if path.exists() else "{}")
-    except ValueError:
-        path.unlink()
-        return True
-    return False
+    return Row("disk", seed, "the disk", "full", f"{room >> 10} KiB left", told, seconds)
 
 
 @pytest.mark.short
