@@ -24,6 +24,7 @@ from flows.address import check_server
 from flows.alerts import Alert, Kind, command, on_end, send
 from flows.pipeline import STAGES, Request, Stage, environment, run_name
 from flows.process import streaming
+from flows.repro import reason
 from flows.workspace import workspace
 from recsmith.errors import UserError
 
@@ -74,7 +75,12 @@ def step(name: str, command: Sequence[str], env: dict[str, str], minutes: float)
         if stream.timed_out:
             return Failed(name="TooLong", message=f"{name}: longer than {minutes:g} minutes, ended")
         status = stream.status
-    return Completed(message=name) if status == 0 else Failed(message=f"{name}: {said[-1]}")
+    return Completed(message=name) if status == 0 else Failed(message=f"{name}: {_why(name, said)}")
+
+
+def _why(name: str, said: Sequence[str]) -> str:
+    """All that a step said from where it last spoke in its own name, else its last line."""
+    return reason(name, said) if any(line.startswith(f"{name}: ") for line in said) else said[-1]
 
 
 class Run:

@@ -57,6 +57,9 @@ def up(port: int | None) -> None:
 def start(port: int | None, missing: list[str]) -> None:
     """The server, what it has to know, then the workers."""
     if "server" in missing:
+        if len(missing) < len(parts()):  # workers that live know its address
+            raise_if_elsewhere(port)
+            port = int(address().rpartition(":")[2])
         port = port or PORT
         check_free(port)
         write_json(ADDRESS, {"address": f"http://{HOST}:{port}"})

@@ -113,9 +113,17 @@ def find(workspace: Workspace, *words: str) -> psutil.Process | None:
     found = []
     for process in processes(workspace):
         with suppress(psutil.Error):
-            if set(words) <= {Path(word).name for word in process.cmdline()}:
+            if set(words) <= words_of(process):
                 found.append((process.create_time(), process))
     return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def words_of(process: psutil.Process) -> set[str]:
+    """The words of a command line, without their folders; none where the process is gone."""
+    try:
+        return {Path(word).name for word in process.cmdline()}
+    except psutil.Error:
+        return set()
 
 
 def wait_for(look: Callable[[], Any], running: Running, seconds: float = PATIENCE) -> Any:

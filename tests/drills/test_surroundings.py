@@ -83,19 +83,19 @@ def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) ->
 def test_a_file_size_limit_is_told_and_the_next_run_goes_on(finished: Workspace, copy_of: Copy, note: Note) -> None:
     """Works where nothing may be mounted: no file grows beyond the limit."""
     workspace, started = copy_of(finished), time.monotonic()
-    kit.forget(workspace, "compress")
+    kit.forget(workspace, "graph")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
     try:
-        result = workspace.run("python", "-m", "stages.compress")
+        result = workspace.run("python", "-m", "stages.graph")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert result.returncode == 1, result.stdout
     assert "File too large" in result.stdout
     assert "Traceback" not in result.stdout, result.stdout
     kit.nothing_left(workspace, finished)
-    kit.run(workspace, *kit.repro("compress"))
-    kit.as_undisturbed(workspace, finished, "compress")
+    kit.run(workspace, *kit.repro("graph"))
+    kit.as_undisturbed(workspace, finished, "graph")
     told = result.stdout.strip().splitlines()[-1][:80]
     note(Row("disk", 0, "files", "limited", "2 KiB a file", told, round(time.monotonic() - started, 1)))
 
