@@ -138,6 +138,13 @@ forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cach
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whom: make forget USER=ID" >&2; exit 1; }
 	@python -m tools.forget -- "$$USER"
 
+.PHONY: lock unlock
+lock: $(INSTALLED) ## put data, cache and work in progress away, encrypted with RECSMITH_KEY (docs/privacy.md)
+	@python -m tools.vault lock
+
+unlock: $(INSTALLED) ## bring them back
+	@python -m tools.vault unlock
+
 clean: ## remove results and work in progress (keeps .venv, the DVC cache, events and champions)
 	@[ ! -e .work/prefect/address.json ] || { echo "Prefect is up here: make down first" >&2; exit 1; }
 	rm -rf $(filter-out $(KEPT:%=data/%/),$(wildcard data/*/)) .work dvc_plots .pytest_cache .ruff_cache .hypothesis build

@@ -18,10 +18,11 @@ VARIABLE = "RECSMITH_WORKSPACE"
 
 
 @contextmanager
-def workspace(what: str, run: str, flow_run: str, say: Callable[[str], None]) -> Iterator[None]:
+def workspace(what: str, run: str, flow_run: str, say: Callable[[str], None], *, away: bool = False) -> Iterator[None]:
     """Hold the workspace for a whole run; waits for another flow or a run typed by hand, and says for whom.
 
-    A flow inside a flow (in its process, or started by it) is part of it and takes nothing.
+    A flow inside a flow (in its process, or started by it) is part of it and takes nothing. UserError where the data is
+    put away encrypted, unless ``away`` says that this does not matter.
     """
     if _inside():
         yield
@@ -30,6 +31,8 @@ def workspace(what: str, run: str, flow_run: str, say: Callable[[str], None]) ->
     words = {"what": what, "run": run, "flow_run": flow_run}
     with locks.held(WORKSPACE, words, -1, lambda other: say(_waiting(other.get("what", "a flow"), other))):
         wait_for_line(say)
+        if not away:
+            locks.check_present(Path())
         unlock(say)
         os.environ[VARIABLE] = str(os.getpid())
         try:

@@ -17,9 +17,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from recsmith.errors import UserError
 from recsmith.files import write_json
 
 POLL_SECONDS = 0.5
+AWAY = Path(".vault/vault.json")
+"""In a workspace whose data is put away encrypted."""
 Holder = dict[str, Any]
 
 
@@ -84,3 +87,9 @@ def words_of(path: Path) -> Holder:
     except (OSError, ValueError):
         return {}
     return words if isinstance(words, dict) else {}
+
+
+def check_present(root: Path) -> None:
+    """UserError where the data of the workspace ``root`` is put away."""
+    if (root / AWAY).exists():
+        raise UserError("the data of this workspace is put away encrypted: `make unlock` brings it back.")

@@ -208,7 +208,7 @@ def _is_dvc(process: psutil.Process) -> bool:
 
 @contextmanager
 def only_writer(name: str) -> Iterator[None]:
-    """Hold the workspace's one stage lock; UserError names the process that is in the way.
+    """Hold the workspace's one stage lock; UserError names the process that is in the way, or says that data is away.
 
     First the lock, then the look at the flow: a flow does it the other way round, so one of the two sees the other.
     """
@@ -216,6 +216,7 @@ def only_writer(name: str) -> Iterator[None]:
     try:
         with locks.held(LOCKS / "stage.lock", words, LOCK_SECONDS):
             _refuse_during_a_flow()
+            locks.check_present(Path())
             yield
     except locks.Busy as error:
         pid, other = error.holder.get("pid", "unknown"), error.holder.get("stage", "unknown")

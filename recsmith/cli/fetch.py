@@ -10,6 +10,7 @@ from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_section
 from recsmith.config.retrain import INCUMBENT
 from recsmith.config.sections import check
+from recsmith.locks import check_present
 from recsmith.retrain.incumbent import ensure
 from recsmith.sources.fetch import fetch
 
@@ -22,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check all parameters, then fetch into the folder that holds them; ``RECSMITH_MIRROR`` is looked up first."""
     check(args.params)
+    check_present(args.params.parent)
     ensure(args.params.parent / INCUMBENT)
     params = read_section(args.params, "ingest", Ingest)
     fetch(params, args.params.parent, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))

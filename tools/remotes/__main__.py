@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from recsmith.errors import UserError
+from recsmith.locks import check_present
 from tools.remotes.ways import pull, push
 
 
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--remote", help="a name in .dvc/config (default: the default remote)")
     args = parser.parse_args()
     try:
+        check_present(Path.cwd())
         go = push if args.way == "push" else pull
         go(Path.cwd(), args.targets, args.remote, lambda text: print(text, flush=True))
     except UserError as error:

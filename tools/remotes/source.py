@@ -22,7 +22,7 @@ def keep_inputs(root: Path, say: Say) -> None:
     """``dvc add`` every input of the line that neither git nor a ``.dvc`` file holds as the last run read it."""
     known = {out.path.as_posix(): out.md5 for out in tracked(root)}
     for path, md5 in sorted(_inputs(root)):
-        if known.get(path) == md5 or _in_git(root, path):
+        if known.get(path) == md5 or in_git(root, path):
             continue
         if not (root / path).resolve().is_relative_to(root.resolve()):
             say(f"push: {path} lies outside of the project and stays where it is: others need it at the same place.")
@@ -56,7 +56,8 @@ def _inputs(root: Path) -> Iterator[tuple[str, str]]:
             yield dep
 
 
-def _in_git(root: Path, path: str) -> bool:
+def in_git(root: Path, path: str) -> bool:
+    """Whether git has something at ``path``; without git, whether it looks like code."""
     try:
         listed = subprocess.run(["git", "ls-files", "--", path], cwd=root, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
