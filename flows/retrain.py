@@ -27,9 +27,13 @@ from flows.process import streaming
 from flows.repro import reason
 from flows.workspace import workspace
 from recsmith.errors import UserError
+from recsmith.files import write_json
 
-LEARNING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("baseline", "search"))
-"""What a night runs: everything but the choices, which stand until the search is opened again."""
+JUDGING: tuple[Stage, ...] = ("ingest", "validate")
+"""What says whether new events can be trusted."""
+CHOOSING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in JUDGING)
+LEARNING: tuple[Stage, ...] = tuple(stage for stage in CHOOSING if stage not in ("baseline", "search"))
+"""What a night runs on good data: everything but the choices, which stand until the search is opened again."""
 CHOICES = Path("data/search/best.json")
 WORK = Path(".work/retrain")
 KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
@@ -95,6 +99,10 @@ class Run:
         named = step.with_options(name=name, task_run_name=name)
         self._check(named(name, command, self.env, self.night.stage_minutes, return_state=True))
 
+    def found(self) -> dict[str, Any]:
+        """What the intake found, as it is after withdrawals."""
+        return json.loads((WORK / "night.json").read_text(encoding="utf-8"))
+
     def line(self, stages: Sequence[Stage]) -> None:
         """Bring stages up to date; Stopped at the first that fails."""
         self._check(pipeline.line(self.night.request(stages), self.name, self.flow_id))
@@ -112,8 +120,7 @@ class Run:
         if memory.exists() and json.loads(memory.read_text(encoding="utf-8")) == found:
             return
         self.step("version", "dvc", "add", "--quiet", *found)
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps(found), encoding="utf-8")
+        write_json(memory, found)
 
     @staticmethod
     def _check(state: Any) -> None:
@@ -140,7 +147,7 @@ def _through(run: Run) -> str:
     """All steps of a night; what came of it."""
     until = ["--until", run.night.date.isoformat()] if run.night.date else []
     run.step("take", "recsmith", "events", "take", *until)
-    found = json.loads((WORK / "night.json").read_text(encoding="utf-8"))
+    found = run.found()
     _tell(found)
     if not found["rows"]:
         run.line(STAGES)
@@ -148,18 +155,53 @@ def _through(run: Run) -> str:
     if not found["pending"]:
         run.version()
         return f"nothing new among {found['rows']:,} events; the champion stays"
+    withdrawn = _sound(run)
+    if withdrawn and not run.found()["pending"]:
+        return "nothing new but what was withdrawn; the champion stays"
     run.step("enter", "recsmith", "champion", "enter")
     run.version()
-    run.line(LEARNING if CHOICES.exists() else STAGES)
+    run.line(LEARNING if CHOICES.exists() else CHOOSING)
     decision = run.contest()
     if decision["reopens"]:
         get_run_logger().warning("the search is opened again, from the last winner")
         run.step("enter again", "recsmith", "champion", "enter")
         run.version()
-        run.line(STAGES)
+        run.line(CHOOSING)
         decision = run.contest()
     run.version()
     return f"{decision['action']}: version {decision['version']}; {decision['reason']}"
+
+
+def _sound(run: Run) -> bool:
+    """Bring the line to data that validate passes; whether a batch had to be withdrawn for that.
+
+    The newest goes first. Where the data are no better without it, it may come again, and the one before it goes.
+    """
+    blamed: str | None = None
+    while (broken := _broken(run)) is not None:
+        if blamed:
+            run.step("offer", "recsmith", "events", "offer", blamed)
+        unproven = run.found()["unproven"]
+        if not unproven:
+            run.version()
+            raise broken
+        blamed = str(unproven[-1])
+        run.step("withdraw", "recsmith", "events", "withdraw", blamed, "--reason", str(broken))
+        send(Alert("DataRejected", "nightly", f"withdrew batch {blamed[:12]}: {broken}", command(str(flow_run.id))))
+    write_json(WORK / "passed.json", {"batch": run.found()["newest"]})
+    return blamed is not None
+
+
+def _broken(run: Run) -> Stopped | None:
+    """Why validate does not pass the log as it is now; None where it does."""
+    run.version()
+    try:
+        run.line(JUDGING)
+    except Stopped as reason:
+        if reason.name == "DataRejected":
+            return reason
+        raise
+    return None
 
 
 def _tell(found: dict[str, Any]) -> None:

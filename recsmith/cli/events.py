@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -18,12 +18,18 @@ from recsmith.config.validate import Validate
 from recsmith.errors import UserError
 from recsmith.files import write_text
 
+if TYPE_CHECKING:
+    from recsmith.retrain.log import Log
+
 WORK = Path(".work/retrain")
+OF_A_BATCH = ("withdraw", "offer")
 FORGOTTEN = Path("data/privacy/forgotten.json")
 ACTIONS = {
     "init": "make the log from the present source, and set ingest.source: events",
     "take": "take what is in the inbox and what retrain.sql gives; refused batches are kept aside with the reason",
     "add": "take the files that are named",
+    "withdraw": "take a BATCH (name or digest, see show) out of the log again; it is kept aside like a refused one",
+    "offer": "let a withdrawn BATCH be taken again",
     "show": "what the log holds",
     "check": "compare every part with its checksum",
 }
@@ -32,25 +38,31 @@ ACTIONS = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(f"{name:6} {text}" for name, text in ACTIONS.items())
+    parser.epilog = "\n".join(f"{name:8} {text}" for name, text in ACTIONS.items())
     parser.add_argument("action", choices=ACTIONS)
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="for add")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE|BATCH", help="for add, withdraw, offer")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
     parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="the last day that is read (take)")
+    parser.add_argument("--reason", default="by hand.", help="what is written beside the batch (withdraw)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Do one of the actions; only one process at a time changes the log."""
     root = args.params.parent
-    if args.files and args.action != "add":
+    if args.files and args.action not in ("add", *OF_A_BATCH):
         raise UserError(f"recsmith events {args.action} takes no files; recsmith events add FILE... does.")
+    if args.action in OF_A_BATCH and len(args.files) != 1:
+        raise UserError(
+            f"recsmith events {args.action} BATCH: one name or digest is due; `recsmith events show` lists."
+        )
     if args.action in ("show", "check"):
         return (_show if args.action == "show" else _check)(root)
     lock = root / ".work/locks/events.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=5):
-            {"init": _init, "take": _take, "add": _add}[args.action](args, root)
+            changes = {"init": _init, "take": _take, "add": _add, "withdraw": _withdraw, "offer": _offer}
+            changes[args.action](args, root)
     except Timeout as error:
         raise UserError("another process is changing the event log. Wait for it, then run again.") from error
 
@@ -60,7 +72,6 @@ def _say(text: str) -> None:
 
 
 def _take(args: argparse.Namespace, root: Path) -> None:
-    from recsmith.retrain.champion import read_history
     from recsmith.retrain.intake import take
     from recsmith.retrain.log import save
     from recsmith.retrain.night import tell
@@ -70,13 +81,19 @@ def _take(args: argparse.Namespace, root: Path) -> None:
     until = None if args.until is None else _end(args.until)
     if intake.log.until != until:
         intake.log = save(root / EVENTS, intake.log.model_copy(update={"until": until}))
-    pending = intake.log.digest != read_history(root / CHAMPION).decided and bool(intake.log.parts)
-    night = tell(intake, pending, root / EVENTS, root / WORK, settings)
+    night = tell(intake, _pending(intake.log, root), root / EVENTS, root / WORK, settings)
     for finding in night["drift"]:
         _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:
         _say(f"The page: {WORK / 'drift.html'}")
     _say(_summary(night))
+
+
+def _pending(log: Log, root: Path) -> bool:
+    """Whether the log holds what no contest was decided on."""
+    from recsmith.retrain.champion import read_history
+
+    return log.digest != read_history(root / CHAMPION).decided and bool(log.parts)
 
 
 def _summary(night: dict[str, Any]) -> str:
@@ -98,11 +115,12 @@ def _sections(params: Path) -> tuple[Retrain, Validate]:
 
 
 def _admitted(params: Path) -> Callable[[Any], Any]:
-    """What leaves the rows of forgotten people out of a table."""
+    """What makes a table fit for the log: without forgotten people, under pseudonyms where they are asked for."""
+    from recsmith.privacy.door import named
     from recsmith.privacy.tombstones import within
 
-    variable = read_section(params, "ingest", Ingest).privacy.key_variable
-    return lambda table: within(table, params.parent / FORGOTTEN, variable)
+    privacy = read_section(params, "ingest", Ingest).privacy
+    return lambda table: named(within(table, params.parent / FORGOTTEN, privacy.key_variable), privacy)
 
 
 def _add(args: argparse.Namespace, root: Path) -> None:
@@ -117,6 +135,24 @@ def _add(args: argparse.Namespace, root: Path) -> None:
     refused = [path.name for path, reason in entrance.files(args.files) if reason is not None]
     if refused or entrance.intake.waiting:
         raise UserError(f"not taken: {', '.join([*refused, *entrance.intake.waiting])}; the reasons stand above.")
+
+
+def _withdraw(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.night import withdrawn
+    from recsmith.retrain.withdrawal import withdraw
+
+    inbox = root / _sections(args.params)[0].inbox.path
+    log, batch = withdraw(root / EVENTS, inbox, str(args.files[0]), args.reason)
+    withdrawn(batch.batch, log, _pending(log, root), root / WORK)
+    _say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+
+
+def _offer(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.withdrawal import offer
+
+    inbox = read_section(args.params, "retrain", Retrain).inbox.path
+    gone = offer(root / EVENTS, root / inbox, str(args.files[0]))
+    _say(f"{gone.name} ({gone.batch[:12]}) may be taken again; its file, where the inbox had one, is in {inbox}.")
 
 
 def _init(args: argparse.Namespace, root: Path) -> None:
@@ -139,18 +175,22 @@ def _reading_events(text: str, params: Ingest) -> str:
 
 
 def _show(root: Path) -> None:
-    from recsmith.retrain.log import read_log
+    from recsmith.retrain.log import number, read_log
 
     log = read_log(root / EVENTS)
     if not log.parts:
         raise UserError(
             f"{EVENTS} holds no events yet. Begin with `recsmith events init` or `recsmith events add FILE...`."
         )
-    _say(f"{'part':>5} {'rows':>12}  {'from':10}  {'to':10}")
-    for number, part in enumerate(log.parts, start=1):
-        _say(f"{number:>5} {part.rows:>12,}  {_day(part.first)}  {_day(part.last)}")
+    batches = {batch.part: f"{batch.batch[:12]}  {batch.name}" for batch in log.batches}
+    _say(f"{'part':>5} {'rows':>12}  {'from':10}  {'to':10}  {'batch':12}  name")
+    for part in log.parts:
+        dates, batch = f"{_day(part.first)}  {_day(part.last)}", batches.get(number(part), "")
+        _say(f"{number(part):>5} {part.rows:>12,}  {dates}  {batch}")
     doubled, late = (sum(getattr(batch, name) for batch in log.batches) for name in ("doubled", "late"))
     _say(f"{log.rows:,} events of {len(log.batches)} batches; {doubled:,} came more than once, {late:,} late.")
+    for gone in log.withdrawn:
+        _say(f"Withdrawn: {gone.batch[:12]}  {gone.name}: {gone.reason}")
     if log.until is not None:
         _say(f"Read up to {_day(log.until - 1)}.")
     for source, mark in log.marks.items():

@@ -132,6 +132,21 @@ def _renamed(tables: Tables, maker: Pseudonyms) -> Tables:
     return replace(tables, **{name: _mapped(getattr(tables, name), keys, known, made) for name, keys in PEOPLE.items()})
 
 
+def named(table: pa.Table, privacy: Privacy) -> pa.Table:
+    """One table for the event log: pseudonyms in the place of user ids where ``privacy`` asks for them.
+
+    Ingest leaves them as they are. UserError where the key is missing or another one.
+    """
+    if not privacy.pseudonyms:
+        return table
+    maker, held = _maker(privacy), set(table.column_names)
+    for key in sorted(held & {key for keys in PEOPLE.values() for key in keys}):
+        known = pc.unique(table[key].drop_null())
+        made = pa.array([maker.of(name) for name in known.to_pylist()], pa.string())
+        table = _mapped(table, (key,), known, made)
+    return table
+
+
 def _mapped(table: pa.Table, keys: tuple[str, ...], known: pa.Array, made: pa.Array) -> pa.Table:
     for key in keys:
         rows = pc.index_in(table[key], value_set=known).combine_chunks()

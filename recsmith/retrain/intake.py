@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsmith.config.retrain import Retrain
 from recsmith.config.validate import Validate
 from recsmith.errors import UserError
-from recsmith.files import file_hash, replacing, write_text
-from recsmith.retrain import door
+from recsmith.files import file_hash
+from recsmith.retrain import door, places, withdrawal
 from recsmith.retrain import log as event_log
 from recsmith.retrain.batch import Batch, Unsteady, read_file, read_query
+from recsmith.retrain.places import REJECTED, TAKEN
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
 
 Say = Callable[[str], None]
 Admitted = Callable[[pa.Table], pa.Table]
 UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
-REASON = ".reason.txt"
 
 
 @dataclass
@@ -64,6 +62,11 @@ class Door:
         """Take each file; gives it with None, or with the reason why it was refused."""
         for path in paths:
             digest = file_hash(path)
+            refused = withdrawal.told(self.intake.log, digest)
+            if refused is not None:
+                self._refused(path.name, refused)
+                yield path, refused
+                continue
             if self.intake.log.knows(digest):
                 self.say(f"{path.name}: its content was taken before")
                 self.intake.known.append(path.name)
@@ -83,12 +86,13 @@ class Door:
         batch = read_query(self.settings.sql, root, self.intake.log.marks.get("sql"))
         if batch is None or self.intake.log.knows(batch.digest):
             return
+        refused = withdrawal.told(self.intake.log, batch.digest)
+        if refused is not None:
+            self._refused(batch.name, refused)
+            return
         reason = self._enters(lambda: batch, batch.name)
         if reason is not None:
-            kept = rejected / f"sql-{batch.digest[:12]}.parquet"
-            with replacing(kept) as aside:
-                pq.write_table(batch.table, aside)
-            write_text(kept.with_name(kept.name + REASON), reason + "\n")
+            places.keep_rows(rejected, batch.name, batch.digest, batch.table, reason)
 
     def _enters(self, read: Callable[[], Batch], name: str) -> str | None:
         """None where the batch is in the log now; else why it is not."""
@@ -99,9 +103,7 @@ class Door:
                 batch.table, self.settings.door, self.ranges, intake.log, self._known_events(), self.now
             )
         except UserError as error:
-            self.say(f"{name}: REJECTED. {error}")
-            intake.rejected[name] = str(error)
-            return str(error)
+            return self._refused(name, str(error))
         whole = self.admitted(whole)
         left_out = batch.table.num_rows - whole.num_rows
         intake.log = event_log.append(
@@ -112,6 +114,11 @@ class Door:
         self._events = None
         self.say(f"{name}: {taken.rows:,} rows, {taken.new:,} new ({taken.late:,} late), {taken.doubled:,} doubled")
         return None
+
+    def _refused(self, name: str, reason: str) -> str:
+        self.say(f"{name}: REJECTED. {reason}")
+        self.intake.rejected[name] = reason
+        return reason
 
     def _known_events(self) -> set[str]:
         if self._events is None:
@@ -139,11 +146,13 @@ def take(
     """
     inbox = root / settings.inbox.path
     entrance = Door(folder, settings, ranges, say, now, admitted)
+    withdrawal.settle(inbox, entrance.intake.log)
     for path, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
-        if reason is not None:
-            write_text(_aside(inbox / "rejected", path).with_suffix(path.suffix + REASON), reason + "\n")
-        _move(path, inbox / ("taken" if reason is None else "rejected"))
-    entrance.query(root, inbox / "rejected")
+        if reason is None:
+            places.move(path, places.aside(inbox / TAKEN, path.name, file_hash(path)))
+        else:
+            places.reject(path, places.aside(inbox / REJECTED, path.name, file_hash(path)), reason)
+    entrance.query(root, inbox / REJECTED)
     return entrance.intake
 
 
@@ -157,13 +166,3 @@ def _ready(inbox: Path, settle: float, entrance: Door) -> list[Path]:
         else:
             ready.append(path)
     return ready
-
-
-def _aside(folder: Path, path: Path) -> Path:
-    """Where a file goes: under its name and a part of its content's, so that nothing is ever replaced."""
-    return folder / f"{file_hash(path)[:12]}-{path.name}"
-
-
-def _move(path: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    os.replace(path, _aside(folder, path))

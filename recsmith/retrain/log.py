@@ -60,6 +60,18 @@ class Taken(Section):
     """Of the new ones, those older than the newest event before them."""
     left_out: int = 0
     """Rows without user, item or time."""
+    part: int = 0
+    """Number of the part that holds the new ones; 0 where none was new."""
+    marks: dict[str, int] = Field(default_factory=dict)
+    """Those that it set."""
+
+
+class Withdrawn(Section):
+    """One batch that was taken, and then was not: it is not taken again unasked."""
+
+    batch: str
+    name: str
+    reason: str
 
 
 class Log(Section):
@@ -68,6 +80,7 @@ class Log(Section):
     version: int = Field(default=1, le=1)
     parts: tuple[Part, ...] = ()
     batches: tuple[Taken, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
     marks: dict[str, int] = Field(default_factory=dict)
     """Source -> highest mark that was read."""
     until: int | None = None
@@ -96,6 +109,10 @@ class Log(Section):
     def knows(self, batch: str) -> bool:
         """Whether a batch with this content was taken."""
         return any(taken.batch == batch for taken in self.batches)
+
+    def refusal(self, batch: str) -> str | None:
+        """Why a batch with this content was withdrawn; None where it was not."""
+        return next((gone.reason for gone in self.withdrawn if gone.batch == batch), None)
 
 
 def read_log(folder: Path) -> Log:
@@ -157,10 +174,21 @@ def append(
         doubled=table.num_rows - new.num_rows,
         late=late,
         left_out=left_out,
+        part=_free_number(log) if new.num_rows else 0,
+        marks=dict(marks or {}),
     )
-    parts = (*log.parts, _written(folder, len(log.parts) + 1, new)) if new.num_rows else log.parts
+    parts = (*log.parts, _written(folder, taken.part, new)) if new.num_rows else log.parts
     changed = {"parts": parts, "batches": (*log.batches, taken), "marks": {**log.marks, **(marks or {})}}
     return save(folder, log.model_copy(update=changed))
+
+
+def _free_number(log: Log) -> int:
+    return 1 + max([*(number(part) for part in log.parts), *(taken.part for taken in log.batches)], default=0)
+
+
+def number(part: Part) -> int:
+    """The number that a part was written under; it keeps it when it is rewritten."""
+    return int(Path(part.file).name[:6])
 
 
 def save(folder: Path, log: Log) -> Log:
@@ -183,7 +211,7 @@ def rewrite(folder: Path, change: Callable[[Path], int]) -> int:
             left_out = change(copy)
             left = pq.ParquetFile(copy).read()
         if left_out and left.num_rows:
-            part = _written(folder, int(Path(part.file).name[:6]), left.select(list(COLUMNS)))
+            part = _written(folder, number(part), left.select(list(COLUMNS)))
         if left.num_rows:
             parts.append(part)
         gone += left_out

@@ -18,7 +18,8 @@ from recsmith.retrain.log import Log, Part
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
 
-STATE, PAGE, NIGHT = "drift.json", "drift.html", "night.json"
+STATE, PAGE, NIGHT, PASSED = "drift.json", "drift.html", "night.json", "passed.json"
+"""The last is the flow's: the newest batch of a log that the stage validate has passed."""
 
 
 def tell(intake: Intake, pending: bool, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
@@ -37,10 +38,40 @@ def tell(intake: Intake, pending: bool, folder: Path, work: Path, settings: Retr
         "events": log.digest,
         "rows": log.rows,
         "pending": pending,
+        "unproven": _unproven(work, log, len(intake.taken)),
+        "newest": _newest(log),
         "drift": drifted,
     }
     write_json(work / NIGHT, night)
     return night
+
+
+def _unproven(work: Path, log: Log, new: int) -> list[str]:
+    """Digests of the batches that validate has not passed yet, but never the first; where nobody knows, of this night.
+
+    The newest last.
+    """
+    batches, path = [taken.batch for taken in log.batches], work / PASSED
+    passed = read_json(path)["batch"] if path.exists() else None
+    first = batches.index(passed) + 1 if passed in batches else len(batches) - new
+    return batches[max(1, first) :]
+
+
+def _newest(log: Log) -> str | None:
+    return log.batches[-1].batch if log.batches else None
+
+
+def withdrawn(batch: str, log: Log, pending: bool, work: Path) -> None:
+    """Let the files of ``work`` say what is so without a batch: ``night.json``, and what drift has been shown."""
+    night, state = work / NIGHT, work / STATE
+    if night.exists():
+        said = read_json(night)
+        left = [name for name in said["unproven"] if name != batch]
+        now = {"events": log.digest, "rows": log.rows, "pending": pending, "unproven": left, "newest": _newest(log)}
+        write_json(night, {**said, **now})
+    if state.exists():
+        shown = read_json(state)
+        write_json(state, {**shown, "parts": min(shown["parts"], len(log.parts))})
 
 
 def _shown(work: Path, log: Log, new: int) -> int:
