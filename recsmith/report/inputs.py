@@ -32,7 +32,7 @@ class Inputs:
     source: Row
     """Where the data came from."""
     metrics: Row
-    """The evaluation: ``split``, ``users``, ``models``, ``paired``, ``oracle``."""
+    """The evaluation: ``split``, ``users``, ``models``, ``paired``, ``oracle``, ``contest``."""
     best: Row
     """The search's winner, with its ``architecture``."""
     metric: str = "ndcg@20"

@@ -33,6 +33,7 @@ SOURCES = {
     "demo": "the built-in demo",
     "files": "your files",
     "sql": "a query",
+    "events": "the event log",
 }
 METHODS = {
     "per_user_temporal": "each user's latest interactions",

@@ -84,6 +84,22 @@ def paired(inputs: Inputs) -> Table:
     return Table(["difference", "metric", "mean", "interval", "p"], rows)
 
 
+def contest(inputs: Inputs) -> Table:
+    """The bundle against the champion's, on the pairs that neither had learnt; no rows where there is no champion."""
+    found = inputs.metrics.get("contest") or {}
+    rows = [
+        [
+            labels.metric(metric),
+            *(n.score(found["metrics"][name][metric]) for name in ("challenger", "champion")),
+            n.signed(value["difference"], 5),
+            f"{n.signed(value['interval'][0], 5)} to {n.signed(value['interval'][1], 5)}",
+        ]
+        for metric, value in found.get("paired", {}).items()
+    ]
+    decides = tuple(place for place, metric in enumerate(found.get("paired", {})) if metric == found["metric"])
+    return Table(["metric", "this bundle", "champion", "difference", "interval"], rows, decides)
+
+
 def trials(inputs: Inputs, most: int = 8) -> Table:
     """The best trials of the search, best first."""
     done = sorted((row for row in inputs.trials if row["value"] is not None), key=lambda row: -row["value"])[:most]

@@ -42,7 +42,7 @@ def test_every_user_of_the_test_is_counted_and_every_model_is_there(finished: Wo
     metrics = metrics_of(finished)
     people = pq.read_table(finished.root / "data/evaluate/per_user.parquet")
     assert metrics["users"] == people.num_rows
-    assert set(metrics) == {"split", "users", "models", "paired", "oracle"}
+    assert set(metrics) == {"split", "users", "models", "paired", "oracle", "contest"}
     assert list(metrics["models"]) == sorted(("full", "bundle", "popularity", "item_knn", "ease", "als", "lightgcn"))
     for name, model in metrics["models"].items():
         assert {"family", "valid", "test", "warm", "interval", "beyond", "link"} <= set(model), name

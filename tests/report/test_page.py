@@ -46,6 +46,15 @@ def hopeless() -> Inputs:
     return replace(inputs, watched=[0, 0], recommended=[0, 0])
 
 
+def met_a_champion() -> Inputs:
+    inputs = make_inputs()
+    paired = {"ndcg@20": {"difference": 0.004, "interval": [0.001, 0.007], "p": 0.01}}
+    metrics = {"challenger": {"ndcg@20": 0.11}, "champion": {"ndcg@20": 0.106}}
+    contest = {"metric": "ndcg@20", "version": 3, "users": 512, "metrics": metrics, "paired": paired}
+    inputs.metrics["contest"] = contest
+    return inputs
+
+
 FILTER_WON = {"architecture": FILTER, "record": {"name": "ease"}}
 CASES = {
     "a filter wins": lambda: make_inputs("filter"),
@@ -55,6 +64,7 @@ CASES = {
     "only new users are tested": cold_only,
     "nobody finds anything": hopeless,
     "a baseline wins the search": lambda: make_inputs(best={**FILTER_WON, "source": "baseline"}),
+    "a champion is met": met_a_champion,
     "one trial": lambda: make_inputs(trials=make_inputs().trials[:1]),
     "nobody is shown": lambda: make_inputs(people=[]),
     "matrix factorisation wins": lambda: make_inputs(best={"architecture": {**GNN, "operators": ["none"]}}),
@@ -173,3 +183,12 @@ def test_failed_trials_are_shown_with_the_last_line_of_their_error() -> None:
 def test_a_winner_without_epochs_says_so() -> None:
     assert "closed form" in page(make_inputs("filter"))
     assert "closed form" not in page(make_inputs("gnn"))
+
+
+def test_the_contest_with_the_champion_is_shown_where_there_was_one() -> None:
+    inputs = met_a_champion()
+    for text in (_visible(page(inputs)), card(inputs)):
+        assert "version 3" in text
+        assert "+0.00100 to +0.00700" in text
+        assert "0.1060" in text
+    assert "champion" not in _visible(page(make_inputs()))

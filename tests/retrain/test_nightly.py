@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from workspaces import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 DECEMBER_31 = 1_703_980_800
 BAD = "user_id,item_id,timestamp,event\nu01,p01,99,view\n"
 
@@ -27,6 +27,12 @@ def content(workspace: Workspace, path: str) -> Any:
 
 def more_events() -> str:
     rows = [f"u{1 + n % 50:02d},p{1 + n * 7 % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(120)]
+    return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
+
+
+def flood() -> str:
+    """What passes the door, and makes most users have next to no history."""
+    rows = [f"new{n},p{1 + n % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(400)]
     return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
 
 
@@ -58,9 +64,29 @@ def test_a_night(finished: Workspace, copy_of: Callable[[Workspace], Workspace])
         "Data and pipelines are up to date."
     )
 
+    page = (workspace.root / "data/report/report.html").read_text(encoding="utf-8")
+    assert "<h3>Against the champion</h3>" in page
+
     again = said(workspace, "python", "-m", "flows.retrain")
     assert "nothing new among" in again
     assert "Running stage" not in again
     assert len(content(workspace, "data/champion/history.json")["entries"]) == 2
     if second["action"] == "promoted":
         assert "version 1" in said(workspace, "make", "--no-print-directory", "-s", "rollback")
+    history = content(workspace, "data/champion/history.json")
+
+    before = content(workspace, "data/events/log.json")
+    workspace.change({"validate": {"checks": {"users_under_k": "critical"}}})
+    (inbox / "flood.csv").write_text(flood(), encoding="utf-8")
+    bad = said(workspace, "python", "-m", "flows.retrain")
+    assert "nothing new but what was withdrawn" in bad
+    after = content(workspace, "data/events/log.json")
+    assert (after["parts"], after["batches"]) == (before["parts"], before["batches"])
+    (gone,) = after["withdrawn"]
+    assert gone["name"] == "flood.csv"
+    assert "users_under_k" in gone["reason"]
+    aside = [path.name.partition("-")[2] for path in (inbox / "rejected").glob("*flood*")]
+    assert sorted(aside) == ["flood.csv", "flood.csv.reason.txt"]
+    assert content(workspace, "data/champion/history.json") == history
+    assert content(workspace, "data/validate/report.json")["success"]
+    assert said(workspace, "dvc", "status").strip() == "Data and pipelines are up to date."

@@ -1,0 +1,82 @@
+"""Which batch the night blames, when validate does not pass the log: the log is real, the verdict is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from events_of import DAY, START, events, write_csv
+from prefect.states import Failed
+
+from flows.retrain import Stopped, _sound
+from recsmith.__main__ import main
+from recsmith.files import read_json
+from recsmith.retrain import log as event_log
+
+
+class Night:
+    """Steps are the commands themselves; validate fails while one of ``bad`` is in the log."""
+
+    def __init__(self, *bad: str, name: str = "DataRejected") -> None:
+        self.bad, self.name, self.versioned = bad, name, 0
+
+    def step(self, name: str, program: str, *command: str) -> None:
+        assert (program, main(command)) == ("recsmith", 0), name
+
+    def found(self) -> Any:
+        return read_json(".work/retrain/night.json")
+
+    def version(self) -> None:
+        self.versioned += 1
+
+    def line(self, stages: tuple[str, ...]) -> None:
+        assert stages == ("ingest", "validate")
+        if set(self.bad) & set(held()):
+            raise Stopped(Failed(name=self.name, message="validate: not to be trusted"))
+
+
+def held() -> list[str]:
+    return [batch.name for batch in event_log.read_log(Path("data/events")).batches]
+
+
+@pytest.fixture(autouse=True)
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of start.csv, proven, and three new batches."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECSMITH_ALERTS", raising=False)
+    Path("params.yaml").write_text("retrain:\n  inbox: {settle_seconds: 0.0}\n", encoding="utf-8")
+    for number, name in enumerate(("start", "a", "b", "c")):
+        write_csv(Path(f"data/inbox/{name}.csv"), events(5, START + number * DAY))
+        if name == "start":
+            assert main(["events", "take"]) == 0
+    assert main(["events", "take"]) == 0
+
+
+def test_the_bad_batch_alone_is_rejected_and_later_ones_come_again() -> None:
+    night: Any = Night("b.csv")
+    assert _sound(night)
+    assert held() == ["start.csv", "a.csv"]
+    assert [gone.name for gone in event_log.read_log(Path("data/events")).withdrawn] == ["b.csv"]
+    assert Path("data/inbox/c.csv").is_file()
+    assert main(["events", "take"]) == 0
+    assert not _sound(night)
+    assert held() == ["start.csv", "a.csv", "c.csv"]
+    newest = event_log.read_log(Path("data/events")).batches[-1].batch
+    assert read_json(".work/retrain/passed.json") == {"batch": newest}
+
+
+def test_what_is_older_than_this_night_is_never_blamed() -> None:
+    night: Any = Night("start.csv")
+    with pytest.raises(Stopped, match="not to be trusted"):
+        _sound(night)
+    assert held() == ["start.csv"]
+    assert event_log.read_log(Path("data/events")).withdrawn == ()
+    assert sorted(path.name for path in Path("data/inbox").glob("*.csv")) == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_other_failures_blame_nobody() -> None:
+    night: Any = Night("b.csv", name="TooLong")
+    with pytest.raises(Stopped):
+        _sound(night)
+    assert held() == ["start.csv", "a.csv", "b.csv", "c.csv"]
