@@ -101,8 +101,8 @@ def _summary(night: dict[str, Any]) -> str:
     if not night["taken"] and not night["rejected"]:
         more = "the line has yet to see the last ones" if night["pending"] else "the champion has seen all of them"
         return f"Nothing new: {night['rows']:,} events, {more}."
-    batches = f"{len(night['taken'])} batches taken, {len(night['rejected'])} rejected"
-    return f"{batches}: {new:,} new events of {night['rows']:,}."
+    batches = f"batches: {len(night['taken'])} taken, {len(night['rejected'])} rejected"
+    return f"{batches}; {new:,} new events of {night['rows']:,}."
 
 
 def _end(day: date) -> int:

@@ -73,9 +73,10 @@ def _wins(paired: dict[str, Any], history: History, challenger: str, promote: Pr
     if challenger == history.digest:
         return False, "the challenger is the champion, byte for byte"
     low, high = paired["interval"]
-    wins = low > -promote.tolerance
+    bound = 0.0 - promote.tolerance
+    wins = low > bound
     sign = ">" if wins else "<="
-    return wins, f"difference in [{low:+.5f}, {high:+.5f}], its lower end {sign} {-promote.tolerance:g}"
+    return wins, f"difference in [{low:+.5f}, {high:+.5f}], its lower end {sign} {bound:g}"
 
 
 def lead(models: dict[str, Any], metric: str) -> float | None:
