@@ -38,7 +38,8 @@ def main() -> None:
     given = sections(args.params)
     winner = architecture(read_json(args.architecture), str(args.architecture)) if args.architecture else SETTING
     train = {"max_epochs": given.train.max_epochs, "patience": given.train.patience}
-    settings = FitSettings(**given.run.model_dump(), **train, metric=given.search.metric)
+    values: dict[str, Any] = {**given.run.model_dump(), **train, "metric": given.search.metric}
+    settings = FitSettings(**values)
     with limited_threads(given.run.threads), data_of(args) as data:
         events = pq.read_table(data.folder / "ingest/interactions.parquet")
         print(f"{data.name}: {events.num_rows:,} events, {args.windows} windows, {describe(winner)}", flush=True)
