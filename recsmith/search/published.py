@@ -1,4 +1,4 @@
-"""Settings that papers found good, as the nearest proposals of a space: what to try before anything is known."""
+"""Settings that papers and we found good, as the nearest proposals of a space: what to try first."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"family": "filter", "kind": "linear", "left_exponent": 0.35, "right_exponent": 0.35},
     # Kim et al. 2025, ChebyCF.
     {"family": "filter", "kind": "mixture", "main": "polynomial", "rank": 512, "low_pass_weight": 0.2, **_CHEBYCF},
+    # The same for histories that have an order.
+    {
+        "family": "filter",
+        "kind": "mixture",
+        "main": "polynomial",
+        "rank": 512,
+        "low_pass_weight": 0.2,
+        "recency": 0.5,
+        **_CHEBYCF,
+    },
     # Shen et al. 2021, GF-CF.
     {
         "family": "filter",
