@@ -85,6 +85,18 @@ def test_a_process_that_dies_ends_the_run(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
+def test_a_team_that_died_goes_on_where_it_was(folder: Path) -> None:
+    (folder / "dying.py").write_text(DYING)
+    kept = f"checkpoints={folder / 'kept'}"
+    assert torchrun([str(folder / "dying.py")], folder, kept, "--timeout", "20").returncode != 0
+    ended = torchrun(["-m", "recsmith.engine.distributed"], folder, kept)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[0] == "resumed at epoch 2"
+    settings = replace(SETTINGS, batch_size=63, max_epochs=3)
+    alone = fit(read_architecture(folder / "best.json"), small_graph(), settings, small_valid())
+    torch.testing.assert_close(tables(load_model(folder / "out", small_graph())), tables(alone), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_every_weight_gets_a_gradient_in_every_step_for_the_team_waits_for_it(name: str) -> None:
     architecture = SMALL.model_copy(update={"operators": (name, name), "combination": "gru", "edge_dimension": 2})
