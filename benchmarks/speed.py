@@ -50,7 +50,6 @@ def hand_over(folder: Path, graph: Graph, test: Relevant) -> dict[str, Any]:
     """
     known = graph.binary.tocoo()
     np.save(folder / "train.npy", np.stack([known.row, known.col], 1).astype(np.int64))
-    np.save(folder / "order.npy", np.maximum.reduceat(graph.timestamp, np.flatnonzero(~graph.repeats)))
     users = np.repeat(np.arange(graph.n_users), np.diff(test.indptr))
     np.save(folder / "test.npy", np.stack([users, test.indices], 1).astype(np.int64))
     return {"n_users": graph.n_users, "n_items": graph.n_items}

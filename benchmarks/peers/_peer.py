@@ -1,8 +1,7 @@
 """What every peer's script shares: the task, a clock, the result. Needs numpy alone, so that it runs everywhere.
 
 A script is called with a folder that holds ``task.json``, ``train.npy`` (E, 2) and ``test.npy`` (P, 2), pairs of user
-and item, and ``order.npy`` (E,), when each of train was (seconds, or places in lists; -1: unknown). It leaves
-``result.json`` and ``lists.npy`` (n, k) there: the best unseen items of users with a test item.
+and item, and leaves ``result.json`` and ``lists.npy`` (n, k) there: the best unseen items of users with a test item.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import numpy as np
 
 @dataclass
 class Task:
-    """Shapes: train (E, 2), order (E,), test (P, 2) int64, users (n,): those with a test item, in ascending order."""
+    """Shapes: train (E, 2), test (P, 2) int64, users (n,): those with a test item, in ascending order."""
 
     folder: Path
     variant: str
@@ -35,13 +34,11 @@ class Task:
     k: int
     seed: int
     train: np.ndarray = field(init=False)
-    order: np.ndarray = field(init=False)
     test: np.ndarray = field(init=False)
     users: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.train, self.test = np.load(self.folder / "train.npy"), np.load(self.folder / "test.npy")
-        self.order = np.load(self.folder / "order.npy")
         self.users = np.unique(self.test[:, 0])
 
     def finish(self, lists: np.ndarray, **found: Any) -> None:

@@ -41,7 +41,6 @@ PEERS = {
         Peer("recsmith LightGCN", "with_recsmith.py", "lightgcn"),
         Peer("recsmith LightGCN, tuned", "with_recsmith.py", "tuned"),
         Peer("recsmith filter", "with_recsmith.py", "filter"),
-        Peer("recsmith filter, tuned", "with_recsmith.py", "tuned_filter"),
     ),
     "pyg": (Peer("PyG LightGCN", "with_pyg.py"),),
     "implicit": (Peer("implicit ALS", "with_implicit.py"),),

@@ -17,7 +17,7 @@ from recsmith.graph.maps import TEXT, describe, ids, knowledge, load, numbers, s
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.graph.stats import stats
 from recsmith.graph.weights import edge_weights
-from recsmith.tables.columns import EVENT, ITEM, POSITION, TIMESTAMP, USER, WEIGHT
+from recsmith.tables.columns import EVENT, ITEM, TIMESTAMP, USER, WEIGHT
 from recsmith.tables.connect import write_arrow
 
 MAX_EVENTS = 256
@@ -37,8 +37,7 @@ class Nodes:
 class Edges:
     """Interactions in numbers, in the order of the tables, train before valid.
 
-    Shapes: users, items (E,) int32; event (E,) uint8; weight (E,) float64 as it came; timestamp (E,) int64, or
-        places in lists where no row has a time.
+    Shapes: users, items (E,) int32; event (E,) uint8; weight (E,) float64 as it came; timestamp (E,) int64.
     """
 
     users: np.ndarray
@@ -90,9 +89,7 @@ def build_files(split: Path | str, ingest: Path | str, out: Path | str, params: 
 def _read(split: Path, items: pa.Table) -> tuple[Nodes, Edges, int]:
     """Nodes, the edges of train and valid, and how many of them are train's."""
     people = load(split / "people.parquet")
-    train, valid = (
-        load(split / f"{name}.parquet", (*TEXT, TIMESTAMP, WEIGHT, POSITION)) for name in ("train", "valid")
-    )
+    train, valid = (load(split / f"{name}.parquet", (*TEXT, TIMESTAMP, WEIGHT)) for name in ("train", "valid"))
     nodes, edges = numbered(train, valid, people, items)
     n_train = train.num_rows
     del people, train, valid
@@ -129,13 +126,8 @@ def numbered(train: pa.Table, valid: pa.Table, people: pa.Table, items: pa.Table
             f"{strangers:,} interactions are of users that data/split/people.parquet lacks; run split again."
         )
     event = numbers(rows[EVENT], pa.array(nodes.events, pa.string())).astype(np.uint8)
-    weight, when = rows[WEIGHT].cast(pa.float64()).to_numpy(), rows[_when(rows)].fill_null(-1).to_numpy()
-    return nodes, Edges(users, numbers(rows[ITEM], nodes.items), event, weight, when)
-
-
-def _when(rows: pa.Table) -> str:
-    """The column that orders histories: times, or places in lists where no row has a time."""
-    return POSITION if rows[TIMESTAMP].null_count == rows.num_rows else TIMESTAMP
+    weight, timestamp = rows[WEIGHT].cast(pa.float64()).to_numpy(), rows[TIMESTAMP].fill_null(-1).to_numpy()
+    return nodes, Edges(users, numbers(rows[ITEM], nodes.items), event, weight, timestamp)
 
 
 def expected(edges: Edges, nodes: Nodes) -> Relevant:

@@ -23,8 +23,7 @@ class Graph:
 
     Shapes:
         indptr (U + 1,) int64, indices (E,) int32: item of each edge, edges ordered by (user, item, event).
-        weight (E,) float32 normalised, event (E,) uint8 code into ``events``, timestamp (E,) int64: UTC
-            seconds, or places in ordered lists where the source has no times (-1: unknown).
+        weight (E,) float32 normalised, event (E,) uint8 code into ``events``, timestamp (E,) int64 (-1: unknown).
         item_indptr (I + 1,) int64, item_indices (E,) int32: user of each edge, edges ordered by (item, user, event).
         item_edge (E,) int64: position of the item-ordered edge in the user-ordered arrays.
     """

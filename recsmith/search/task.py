@@ -135,7 +135,7 @@ def task_of(
 
 
 def _readable(space: SearchSpace, graph: Graph) -> SearchSpace:
-    """The space without the knob that fades histories where these have no order."""
+    """The space without the knob that fades histories where these have no times."""
     if "filter" not in space.knobs.families or bool((graph.timestamp >= 0).any()):
         return space
     return SearchSpace(space.knobs.model_copy(update={"recency": (0.0,)}))

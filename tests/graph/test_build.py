@@ -52,13 +52,6 @@ def test_edges_keep_event_and_time_and_refit_adds_valid() -> None:
     assert found.valid.cold.sum() == 0
 
 
-def test_places_in_lists_order_histories_where_no_row_has_a_time() -> None:
-    train = [("al", "x", None, None, "view", None, 1), ("al", "y", None, None, "view", None, 0)]
-    valid = [("al", "z", None, None, "view", None, 2)]
-    assert built(train, valid).refit.timestamp.tolist() == [1, 0, 2]
-    assert built([("al", "x", 9, None, "view", None, 1)], valid).refit.timestamp.tolist() == [9, -1]
-
-
 def test_both_directions_hold_the_same_edges() -> None:
     graph = built().refit
     users = np.repeat(np.arange(graph.n_users), np.diff(graph.indptr))
