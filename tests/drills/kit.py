@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -227,12 +227,6 @@ def run(workspace: Workspace, *command: str, env: Mapping[str, str] | None = Non
     result = workspace.run(*command, env=env)
     assert result.returncode == 0, result.stdout
     return result.stdout
-
-
-def seeds(base: int, count: int) -> Sequence[int]:
-    """Seeds of a drill's repetitions; ``DRILL_SEED`` names the only one to run."""
-    only = os.environ.get("DRILL_SEED")
-    return [int(only)] if only else [base + number for number in range(count)]
 
 
 def dice(seed: int) -> random.Random:
