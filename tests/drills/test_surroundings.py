@@ -69,11 +69,10 @@ def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) ->
     assert "Traceback" not in result.stdout, result.stdout
     kit.gone(workspace)
     assert (workspace.root / "dvc.lock").read_bytes().startswith(before[:200])
-    unlocked = "removed" in kit.run(workspace, "python", "-m", "flows.unlock")
+    told = "told" + kit.unlocked(workspace)
     kit.nothing_left(workspace, finished)
     kit.run(workspace, "dvc", "repro", "evaluate")
     kit.as_undisturbed(workspace, finished, *LATE)
-    told = "told, dvc's list of locks cut off and removed" if unlocked else "told"
     seconds = round(time.monotonic() - started, 1)
     return Row("disk", seed, "the disk", "full", f"{room >> 10} KiB left", told, seconds)
 
