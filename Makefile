@@ -35,7 +35,7 @@ $(VENV)/.installed-%:
 
 run: $(INSTALLED) .work/vega.js ## fetch the data, run what changed, print the results
 	@python -m recsmith fetch
-	@python -m flows.unlock
+	@python -m flows.mend
 	@dvc repro
 	@python -m tools.results
 

@@ -229,9 +229,9 @@ def run(workspace: Workspace, *command: str, env: Mapping[str, str] | None = Non
     return result.stdout
 
 
-def unlocked(workspace: Workspace) -> str:
+def mended(workspace: Workspace) -> str:
     """What ``make run`` and flows do first; words for the table where dvc's list of locks had been cut off."""
-    return ", dvc's list of locks cut off and removed" if run(workspace, "python", "-m", "flows.unlock") else ""
+    return ", dvc's list of locks cut off and removed" if run(workspace, "python", "-m", "flows.mend") else ""
 
 
 def dice(seed: int) -> random.Random:

@@ -52,7 +52,7 @@ def _repetition(workspace: Workspace, finished: Workspace, target: str, seed: in
         outcome = _stopped(workspace, running, resumed) if number == signal.SIGSTOP else "all ended"
         kit.gone(workspace, running)
         kit.nothing_left(workspace, finished)
-        outcome += kit.unlocked(workspace)
+        outcome += kit.mended(workspace)
         kit.run(workspace, *kit.repro(stage))
         kit.as_undisturbed(workspace, finished, stage)
     seconds = round(time.monotonic() - started, 1)
@@ -121,7 +121,7 @@ def test_a_line_killed_again_and_again_comes_to_its_end(
                     process.kill()
             kit.gone(workspace, running)
             kit.nothing_left(workspace, finished)
-        outcome, seconds = "all ended" + kit.unlocked(workspace), round(time.monotonic() - started, 1)
+        outcome, seconds = "all ended" + kit.mended(workspace), round(time.monotonic() - started, 1)
         note(Row("line", seed, "everything", "SIGKILL", f"{moment:.1f} s into the line", outcome, seconds))
     assert running.child.returncode == 0, running.output
     kit.as_undisturbed(workspace, finished)

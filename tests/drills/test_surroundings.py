@@ -69,7 +69,7 @@ def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) ->
     assert "Traceback" not in result.stdout, result.stdout
     kit.gone(workspace)
     assert (workspace.root / "dvc.lock").read_bytes().startswith(before[:200])
-    told = "told" + kit.unlocked(workspace)
+    told = "told" + kit.mended(workspace)
     kit.nothing_left(workspace, finished)
     kit.run(workspace, "dvc", "repro", "evaluate")
     kit.as_undisturbed(workspace, finished, *LATE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.unlock import LIST, unlock
+from flows.mend import LIST, mend
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told() -> list[str]:
     said: list[str] = []
-    unlock(said.append)
+    mend(said.append)
     return said
 
 
