@@ -35,7 +35,7 @@ $(VENV)/.installed-%:
 
 run: $(INSTALLED) .work/vega.js ## fetch the data, run what changed, print the results
 	@python -m recsmith fetch
-	@python -m flows.unlock
+	@python -m flows.mend
 	@dvc repro
 	@python -m tools.results
 
@@ -67,8 +67,8 @@ test: lint types ## format, lint, types and all tests (slow ones in their short 
 test-slow: $(INSTALLED) ## the slow tests in full
 	python -m pytest -m slow
 
-drills: $(INSTALLED) ## kill, fill, cut and corrupt at random, in full (a quarter of an hour); docs/drills.md
-	python -m pytest tests/drills -n $(WORKERS) --dist load -m slow
+drills: $(INSTALLED) ## kill, fill, cut and corrupt at random, in full (long); docs/drills.md
+	python -m pytest tests/drills -n $(WORKERS) --dist loadgroup -m slow
 
 lint: $(INSTALLED) ## ruff: format and rules; bandit: what is known to be unsafe
 	ruff format --check .

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.unlock import unlock
+from flows.mend import mend
 from recsmith import guard, locks
 
 LOCKS = Path(".work") / "locks"
@@ -33,7 +33,7 @@ def workspace(what: str, run: str, flow_run: str, say: Callable[[str], None], *,
         wait_for_line(say)
         if not away:
             locks.check_present(Path())
-        unlock(say)
+        mend(say)
         os.environ[VARIABLE] = str(os.getpid())
         try:
             yield

@@ -22,7 +22,10 @@ class Train(Section):
     """Parts into which a batch is cut to save memory; the step is that of the whole batch."""
     fan_out: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Neighbours drawn for a node, from the last layer to the first; empty: train on the whole graph."""
-    warm_start: bool = True
-    """Networks start from what the incumbent (``data/incumbent``) learnt, where it is of the same architecture."""
+    warm_start: bool = False
+    """Networks start from what the incumbent (``data/incumbent``) learnt, where it is of the same architecture.
+
+    Off, because it was measured to end a little lower (benchmarks/README.md); on where nights are too short.
+    """
     checkpoint_seconds: float = Field(default=10.0, ge=0)
     """Least time between two checkpoints, from which an interrupted training goes on."""

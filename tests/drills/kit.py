@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -229,10 +229,9 @@ def run(workspace: Workspace, *command: str, env: Mapping[str, str] | None = Non
     return result.stdout
 
 
-def seeds(base: int, count: int) -> Sequence[int]:
-    """Seeds of a drill's repetitions; ``DRILL_SEED`` names the only one to run."""
-    only = os.environ.get("DRILL_SEED")
-    return [int(only)] if only else [base + number for number in range(count)]
+def mended(workspace: Workspace) -> str:
+    """What ``make run`` and flows do first; words for the table where dvc's list of locks had been cut off."""
+    return ", dvc's list of locks cut off and removed" if run(workspace, "python", "-m", "flows.mend") else ""
 
 
 def dice(seed: int) -> random.Random:

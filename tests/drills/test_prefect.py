@@ -18,7 +18,7 @@ from workspaces import Workspace
 from benchmarks.service import Service, until, up
 from recsmith import locks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("prefect")]
 STAGES = ("train", "compress", "evaluate")
 HURTS = [
     ("worker", signal.SIGKILL),

@@ -41,17 +41,16 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-@pytest.mark.parametrize("base", [700])
+@pytest.mark.parametrize("seed", range(700, 706))
 def test_a_full_disk_is_told_and_the_next_run_goes_on(
-    base: int, finished: Workspace, tmp_path: Path, full: bool, note: Note
+    seed: int, finished: Workspace, tmp_path: Path, note: Note
 ) -> None:
     disk = tmp_path / "disk"
     with small_disk(disk, 256 << 20):
         workspace = Workspace(disk / "project")
         shutil.copytree(finished.root, workspace.root, symlinks=True)
-        for seed in kit.seeds(base, 6 if full else 1):
-            with kit.tidy(workspace):
-                note(_filled(workspace, finished, disk, seed))
+        with kit.tidy(workspace):
+            note(_filled(workspace, finished, disk, seed))
 
 
 def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) -> Row:
@@ -70,11 +69,10 @@ def _filled(workspace: Workspace, finished: Workspace, disk: Path, seed: int) ->
     assert "Traceback" not in result.stdout, result.stdout
     kit.gone(workspace)
     assert (workspace.root / "dvc.lock").read_bytes().startswith(before[:200])
-    unlocked = "removed" in kit.run(workspace, "python", "-m", "flows.unlock")
+    told = "told" + kit.mended(workspace)
     kit.nothing_left(workspace, finished)
     kit.run(workspace, "dvc", "repro", "evaluate")
     kit.as_undisturbed(workspace, finished, *LATE)
-    told = "told, dvc's list of locks cut off and removed" if unlocked else "told"
     seconds = round(time.monotonic() - started, 1)
     return Row("disk", seed, "the disk", "full", f"{room >> 10} KiB left", told, seconds)
 
@@ -91,7 +89,7 @@ def test_a_file_size_limit_is_told_and_the_next_run_goes_on(finished: Workspace,
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert result.returncode == 1, result.stdout
-    assert "File too large" in result.stdout
+    assert "could not be written" in result.stdout, result.stdout
     assert "Traceback" not in result.stdout, result.stdout
     kit.nothing_left(workspace, finished)
     kit.run(workspace, *kit.repro("graph"))
@@ -163,26 +161,24 @@ def test_a_cut_network_keeps_nobody_waiting(
     note(Row("network", 0, "W&B's server", what, "from the start", "offline run kept, same md5s", seconds))
 
 
-def test_a_rotten_object_of_the_cache_is_named_and_mended(finished: Workspace, copy_of: Copy, note: Note) -> None:
-    workspace, dice = copy_of(finished), kit.dice(900)
-    objects = sorted((workspace.root / ".dvc/cache/files/md5").glob("??/*"))
-    stage = "compress"
-    md5s = [md5 for md5 in workspace.lock()[stage].values() if not md5.endswith(".dir")]
-    for seed in kit.seeds(900, 3):
-        started, md5 = time.monotonic(), dice.choice(md5s)
-        rotten = workspace.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
-        assert rotten in objects
-        content = bytearray(rotten.read_bytes())
-        content[dice.randrange(len(content))] ^= 1
-        rotten.chmod(0o644)
-        rotten.write_bytes(bytes(content))
-        told = workspace.run("python", "-m", "tools.intact")
-        assert told.returncode == 1, told.stdout
-        assert md5[2:] in told.stdout or md5 in told.stdout, told.stdout
-        rotten.unlink()
-        kit.forget(workspace, stage)
-        kit.run(workspace, *kit.repro(stage))
-        kit.as_undisturbed(workspace, finished, stage)
-        assert workspace.run("python", "-m", "tools.intact").returncode == 0
-        seconds = round(time.monotonic() - started, 1)
-        note(Row("cache", seed, f"{stage} {md5[:8]}", "one bit", "at rest", "named, run again, same md5s", seconds))
+@pytest.mark.parametrize("seed", range(900, 903))
+def test_a_rotten_object_of_the_cache_is_named_and_mended(
+    seed: int, finished: Workspace, copy_of: Copy, note: Note
+) -> None:
+    workspace, dice, started, stage = copy_of(finished), kit.dice(seed), time.monotonic(), "compress"
+    md5 = dice.choice([md5 for md5 in workspace.lock()[stage].values() if not md5.endswith(".dir")])
+    rotten = workspace.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    content = bytearray(rotten.read_bytes())
+    content[dice.randrange(len(content))] ^= 1
+    rotten.chmod(0o644)
+    rotten.write_bytes(bytes(content))
+    told = workspace.run("python", "-m", "tools.intact")
+    assert told.returncode == 1, told.stdout
+    assert f"{md5[:2]}/{md5[2:]}" in told.stdout, told.stdout
+    rotten.unlink()
+    kit.forget(workspace, stage)
+    kit.run(workspace, *kit.repro(stage))
+    kit.as_undisturbed(workspace, finished, stage)
+    assert workspace.run("python", "-m", "tools.intact").returncode == 0
+    seconds = round(time.monotonic() - started, 1)
+    note(Row("cache", seed, f"{stage} {md5[:8]}", "one bit", "at rest", "named, run again, same md5s", seconds))

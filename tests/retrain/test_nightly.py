@@ -41,7 +41,7 @@ def test_a_night(finished: Workspace, copy_of: Callable[[Workspace], Workspace])
     assert "the first champion" in said(workspace, "python", "-m", "recsmith", "champion", "decide")
     said(workspace, "python", "-m", "recsmith", "events", "init")
     workspace.change({"retrain": {"inbox": {"settle_seconds": 0.0}, "promote": {"tolerance": 1.0}}})
-    workspace.change({"validate": {"checks": {"users_under_k": "critical"}}})
+    workspace.change({"train": {"warm_start": True}, "validate": {"checks": {"users_under_k": "critical"}}})
     inbox: Path = workspace.root / "data/inbox"
     inbox.mkdir()
     (inbox / "bad.csv").write_text(BAD, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""``python -m flows.unlock``: remove DVC's list of locks where a full disk or a power cut has left half of it.
+"""``python -m flows.mend``: remove DVC's list of locks where a full disk or a kill has left half of it.
 
 DVC writes the list in place and, once that is no JSON any more, refuses every command. The list says who reads and
 writes which files at this moment: where no DVC works here it says nothing that is worth keeping.
@@ -15,11 +15,11 @@ import psutil
 LIST = Path(".dvc") / "tmp" / "rwlock"
 
 
-def unlock(say: Callable[[str], None]) -> None:
+def mend(say: Callable[[str], None]) -> None:
     """Remove the list where it is cut off and no DVC works in this folder, and say so."""
     if _cut_off() and not any(map(_is_dvc_here, psutil.process_iter())):
         LIST.unlink(missing_ok=True)
-        say(f"{LIST} was cut off (a full disk, a power cut) and no dvc works here: removed.")
+        say(f"{LIST} was cut off (a full disk, a kill) and no dvc works here: removed.")
 
 
 def _cut_off() -> bool:
@@ -43,4 +43,4 @@ def _is_dvc_here(process: psutil.Process) -> bool:
 
 
 if __name__ == "__main__":
-    unlock(print)
+    mend(print)

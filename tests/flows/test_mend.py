@@ -1,4 +1,4 @@
-"""DVC's list of locks, cut off by a full disk, goes where nobody uses it, and only there."""
+"""DVC's list of locks, cut off by a full disk or a kill, goes where nobody uses it, and only there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.unlock import LIST, unlock
+from flows.mend import LIST, mend
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +19,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told() -> list[str]:
     said: list[str] = []
-    unlock(said.append)
+    mend(said.append)
     return said
 
 
 @pytest.mark.parametrize("content", [b"", b'{"read": {"data/in', b"\xff\xfe"])
 def test_half_a_list_is_removed_and_told(content: bytes) -> None:
     LIST.write_bytes(content)
-    assert told() == [f"{LIST} was cut off (a full disk, a power cut) and no dvc works here: removed."]
+    assert told() == [f"{LIST} was cut off (a full disk, a kill) and no dvc works here: removed."]
     assert not LIST.exists()
 
 
