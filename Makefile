@@ -16,7 +16,7 @@ WORKERS ?= 2
 KEPT := privacy events inbox champion incumbent
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean verify sync changes
+.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean verify sync changes audit forget lock unlock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -130,16 +130,13 @@ changes: $(INSTALLED) ## what changed since the last commit and the last run: fi
 	@dvc params diff
 	@dvc status
 
-.PHONY: audit
 audit: $(INSTALLED) ## a static security scan, and known vulnerabilities of the pinned set (exit 3: no network)
 	@python -m tools.audit
 
-.PHONY: forget
 forget: $(INSTALLED) ## USER=ID: forget a person in data, results, bundles, cache and remotes (docs/privacy.md)
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whom: make forget USER=ID" >&2; exit 1; }
 	@python -m tools.forget -- "$$USER"
 
-.PHONY: lock unlock
 lock: $(INSTALLED) ## put data, cache and work in progress away, encrypted with RECSMITH_KEY (docs/privacy.md)
 	@python -m tools.vault lock
 
