@@ -27,6 +27,18 @@ FILTERS = {
     "linear": "a linear item filter",
     "neighbours": "an item-kNN filter",
     "ridge": "a ridge item filter (EASE)",
+    "low_pass": "an ideal low-pass item filter",
+    "polynomial": "a polynomial item filter",
+    "mixture": "a mixture of item filters",
+}
+_EXPONENTS = ("left_exponent", "right_exponent")
+FILTER_KNOBS = {
+    "linear": _EXPONENTS,
+    "low_pass": (*_EXPONENTS, "rank"),
+    "polynomial": (*_EXPONENTS, "order", "flatness"),
+    "neighbours": ("neighbours", "shrink"),
+    "ridge": ("l2",),
+    "mixture": ("parts", "weights"),
 }
 SOURCES = {
     "ml-latest-small": "MovieLens latest-small",
@@ -58,7 +70,8 @@ def metric(name: str) -> str:
 def architecture(value: dict[str, Any]) -> str:
     """An architecture in a few words, with its article: ``a two-layer LightGCN network``."""
     if value.get("family") == "filter":
-        return FILTERS.get(str(value.get("kind")), "an item filter")
+        kind = FILTERS.get(str(value.get("kind")), "an item filter")
+        return f"{kind} on fading histories" if value.get("recency") else kind
     layers = [name for name in value.get("operators", ()) if name != "none"]
     if not layers:
         return "matrix factorisation"
@@ -75,8 +88,8 @@ def knobs(value: dict[str, Any]) -> dict[str, Any]:
     """The knobs of an architecture that matter for its family."""
     if value.get("family") != "filter":
         return {name: knob for name, knob in value.items() if name != "family"}
-    own = {"linear": ("left_exponent", "right_exponent"), "neighbours": ("neighbours", "shrink"), "ridge": ("l2",)}
-    return {name: value[name] for name in ("kind", *own.get(str(value.get("kind")), ())) if name in value}
+    read = ("kind", "recency", *FILTER_KNOBS.get(str(value.get("kind")), ()))
+    return {name: value[name] for name in read if name in value}
 
 
 def source(value: dict[str, Any]) -> str:

@@ -60,6 +60,8 @@ def test_the_strongest_baseline_is_the_one_that_is_hardest_to_beat() -> None:
     ("value", "text"),
     [
         ({"family": "filter", "kind": "ridge"}, "a ridge item filter (EASE)"),
+        ({"family": "filter", "kind": "ridge", "recency": 0.5}, "a ridge item filter (EASE) on fading histories"),
+        ({"family": "filter", "kind": "mixture"}, "a mixture of item filters"),
         ({**GNN, "operators": ["lightgcn"]}, "a one-layer LightGCN network"),
         ({**GNN, "operators": ["gat", "gcn", "gat"]}, "a three-layer GAT + GCN network"),
         ({**GNN, "operators": []}, "matrix factorisation"),
