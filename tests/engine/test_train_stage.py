@@ -57,7 +57,7 @@ class FakeContext:
     def say(self, text: str) -> None:
         self.lines.append(text)
 
-    def log(self, values: dict[str, Any]) -> None:
+    def log(self, values: dict[str, Any], over: str | None = None) -> None:
         self.logged.append(values)
 
     def metric(self, name: str, value: float) -> None:
