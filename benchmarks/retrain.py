@@ -69,8 +69,10 @@ def summary(repeats: Sequence[Sequence[Row]]) -> list[list[Any]]:
         for way in WAYS:
             later = [row for row in rows if row.way == way and row.window > 1]
             if later:
-                columns = zip(*((row.value, row.epochs, row.seconds) for row in later), strict=True)
-                found[way].append(tuple(map(statistics.fmean, columns)))  # type: ignore[arg-type]
+                value, epochs, seconds = (
+                    statistics.fmean(getattr(row, name) for row in later) for name in ("value", "epochs", "seconds")
+                )
+                found[way].append((value, epochs, seconds))
     return [
         [
             way,
