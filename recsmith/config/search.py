@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -112,6 +113,24 @@ class Space(Section):
     """Of all filters."""
 
 
+class Rungs(Section):
+    """Shares of the budget at which candidates are compared before they get more of it (successive halving)."""
+
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Ascending; the whole budget is the last rung. Empty: every candidate gets it at once."""
+    cuts: Literal["epochs", "edges"] = "epochs"
+    """What the shares are of."""
+    keep: int = Field(default=3, ge=2)
+    """One of so many goes on to the next rung (Li et al. 2020, eta)."""
+
+    @field_validator("shares")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(low >= high for low, high in pairwise(value)):
+            raise ValueError(f"{list(value)} do not ascend")
+        return value
+
+
 class Search(Section):
     """Preset, tuner, budget and the metric that crowns."""
 
@@ -123,6 +142,7 @@ class Search(Section):
     """Trials at a time; results repeat exactly only with 1."""
     metric: str = "ndcg@20"
     """Maximised on valid; any of precision, recall, f1, hit_rate, mrr, map, ndcg at any cut-off."""
+    rungs: Rungs = Rungs()
     space: Space = Space()
     valid_users: int = Field(default=3000, ge=1)
     """Filters are measured on at most so many valid users, drawn by the seed."""

@@ -32,6 +32,8 @@ class Record(Section):
     """Valid metrics by name (``ndcg@20``); empty unless done."""
     users: int | None = None
     """How many drawn valid users they average over; None: all of them."""
+    fidelity: float = Field(default=1.0, gt=0, le=1)
+    """The share of the budget (epochs or edges) that it was given."""
     epochs: int = 0
     """The best epoch; 0 where nothing is trained in epochs."""
     threshold: float | None = None
@@ -39,6 +41,11 @@ class Record(Section):
     error: str | None = None
     chosen: bool = False
     """The best of its name on the metric searched for."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was given less than the budget, or measured on a part of valid: nobody's best then."""
+        return self.users is not None or self.fidelity < 1
 
     def describe(self) -> str:
         """One line for tables and logs."""

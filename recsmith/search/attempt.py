@@ -17,11 +17,11 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.model.record import Record
-from recsmith.search.sample import drawn
+from recsmith.search.sample import drawn, thinned
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
 from recsmith.search.task import Task, fit_values
-from recsmith.search.tree import NUMBER
+from recsmith.search.tree import FIDELITY, NUMBER
 
 FAILURES = (
     ArithmeticError,
@@ -46,7 +46,7 @@ def answer(task: Task, parameters: dict[str, Any]) -> Answer:
     """
     started = time.perf_counter()
     candidate, key = identify(task, parameters)
-    record, known = tried(task, candidate, key)
+    record, known = tried(task.at(parameters.get(FIDELITY, 1.0)), candidate, key)
     return answered(task, parameters, record, known=known, seconds=time.perf_counter() - started)
 
 
@@ -79,7 +79,7 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Gnn | Filter | Use
         candidate = SearchSpace(task.space).architecture(parameters)
     except UserError as error:
         return error, digest(parameters)
-    return candidate, task.key(candidate)
+    return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)
 
 
 def failed(candidate: Gnn | Filter | None, key: str, error: str, status: str = "failed") -> Record:
@@ -106,15 +106,17 @@ def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
     from recsmith.engine.rank.evaluate import evaluate
 
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
-    users = task.budget.valid_users if isinstance(candidate, Filter) else None
+    budget = task.budget.read_by(candidate)
+    users = budget.valid_users if isinstance(candidate, Filter) else None
     judged = valid if users is None else drawn(valid, users, task.budget.seed)
     settings = FitSettings(**fit_values(task), spectra=task.spectra)
-    fitted = fit(candidate, graph, settings, valid, _within(task.trial_seconds))
+    learnt = thinned(graph, budget.fidelity, budget.seed) if budget.cuts == "edges" else graph
+    fitted = fit(candidate, learnt, settings, valid, _within(task.trial_seconds))
     metrics = evaluate(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
-    return found.model_copy(update={"epochs": fitted.epochs})
+    return found.model_copy(update={"epochs": fitted.epochs, "fidelity": budget.fidelity})
 
 
 def _within(seconds: float) -> Callable[[dict[str, Any]], None]:

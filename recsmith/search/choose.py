@@ -33,7 +33,7 @@ class Candidate:
 
     def final(self, metric: str) -> float | None:
         """The metric on all valid users; None where a part of them was measured."""
-        return self.value(metric) if self.record.users is None else None
+        return None if self.record.partial else self.value(metric)
 
 
 def candidates(task: Task, answers: Sequence[Answer], baselines: Sequence[Record]) -> list[Candidate]:
@@ -113,10 +113,11 @@ KNOBS = tuple(name for name in dict.fromkeys([*Gnn.model_fields, *Filter.model_f
 def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
     """The trial table: who, how good at every cut-off, every knob in a column, and why it failed.
 
-    ``users`` says on how many drawn valid users a row was measured; empty: on all.
+    ``users`` says on how many drawn valid users a row was measured; empty: on all. ``fidelity`` is the share of the
+    budget that it was given.
     """
     scores = _score_columns(rows, metric)
-    table: list[list[Any]] = [[*HEAD, *scores, "users", "epochs", "family", *KNOBS, "description", "error"]]
+    table: list[list[Any]] = [[*HEAD, *scores, "users", "fidelity", "epochs", "family", *KNOBS, "description", "error"]]
     table += [_row(row, scores) for row in rows]
     return _csv(table)
 
@@ -139,7 +140,7 @@ def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
     shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
     start = [row.number, record.source, record.name, record.key, record.status]
     users = "" if record.users is None else record.users
-    return [*start, *values, users, record.epochs, *shown, record.describe(), *last]
+    return [*start, *values, users, record.fidelity, record.epochs, *shown, record.describe(), *last]
 
 
 def _knobs(record: Record) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _knobs(record: Record) -> dict[str, Any]:
 def history_csv(rows: Sequence[Candidate], metric: str) -> str:
     """How the best grew: 0 is the best baseline that the space can express, then one row a trial.
 
-    What was measured on a part of the valid users is shown and is nobody's best.
+    What was measured in part (fewer valid users, a share of the budget) is shown and is nobody's best.
     """
     first = _best_value([row for row in rows if row.number == 0], metric)
     values = [(0, first, first)]

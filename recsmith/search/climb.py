@@ -14,7 +14,7 @@ import nni
 
 from recsmith.files import digest
 from recsmith.search.published import published
-from recsmith.search.tree import NUMBER, Tree, branch
+from recsmith.search.tree import NUMBER, Tree, branch, knobs_of
 from recsmith.search.tuners import Distinct
 
 
@@ -39,14 +39,14 @@ class Climb:
             proposal = self.tuner.generate_parameters(number)
         except nni.NoMoreTrialError:
             return None
-        self.tried.add(digest(_plain(proposal)))
+        self.tried.add(digest(knobs_of(proposal)))
         return proposal
 
     def tell(self, proposal: dict[str, Any], value: float) -> None:
         """What came of a proposal; where it is the best so far, the steps around it are next."""
         self.tuner.receive_trial_result(proposal[NUMBER], proposal, value)
         if value > self.best:
-            self.best, self.around = value, deque(steps(self.tree, _plain(proposal)))
+            self.best, self.around = value, deque(steps(self.tree, knobs_of(proposal)))
 
     def _fresh(self, queue: deque[dict[str, Any]]) -> dict[str, Any] | None:
         while queue:
@@ -69,7 +69,3 @@ def steps(tree: Tree, proposal: dict[str, Any]) -> Iterator[dict[str, Any]]:
             ordered = sorted(knob["_value"])
             at = ordered.index(value)
             yield from ({**proposal, name: near} for near in [*ordered[at + 1 : at + 2], *ordered[:at][-1:]])
-
-
-def _plain(proposal: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in proposal.items() if name != NUMBER}

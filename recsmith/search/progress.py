@@ -28,7 +28,8 @@ class Progress:
             return
         if record.status == "done":
             value = record.metrics[self.task.budget.metric]
-            self.best = value if self.best is None else max(self.best, value)
+            if record.fidelity == 1:
+                self.best = value if self.best is None else max(self.best, value)
         self.say(self._line(answer, record))
         if record.error and not answer.known:
             self.say(record.error.rstrip())
@@ -39,5 +40,6 @@ class Progress:
         best = f" (best {self.best:.4f})" if self.best is not None else ""
         result = f"{metric} {record.metrics[metric]:.4f}" if record.status == "done" else record.status
         result += f" on {record.users:,} users" if record.users is not None else ""
+        result += f" at {record.fidelity:.0%} of the budget" if record.fidelity < 1 else ""
         took = "known" if answer.known else f"{answer.seconds:.1f} s"
         return f"{place} {result}{best}  {record.describe()}  {took}"

@@ -16,7 +16,7 @@ from recsmith.config.search import Search, Space
 from recsmith.model.architecture import Filter, Gnn
 from recsmith.search import filter_space, gnn_space
 from recsmith.search.presets import knobs
-from recsmith.search.tree import NUMBER, Tree, choice, flat, sample, size, validate
+from recsmith.search.tree import Tree, choice, flat, knobs_of, sample, size, validate
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class SearchSpace:
 
     def architecture(self, parameters: Any) -> Gnn | Filter:
         """The architecture that a proposal stands for; UserError where it is none of this space."""
-        values = flat(validate(parameters, self.tree))
-        values.pop(NUMBER, None)
+        values = flat(knobs_of(validate(parameters, self.tree)))
         return filter_space.to_filter(values) if values["family"] == "filter" else gnn_space.to_gnn(values)
 
     def expresses(self, candidate: Gnn | Filter | None) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
 from recsmith.config.search import Search, Space
@@ -41,6 +43,15 @@ class Budget(Section):
     batch_size: int
     valid_users: int | None = None
     """Filters are measured on so many valid users; None: on all, as networks always are."""
+    cuts: Literal["epochs", "edges"] = "epochs"
+    """What a trial of low fidelity gets less of."""
+    fidelity: float = Field(default=1.0, gt=0, le=1)
+    """The share of it that this trial gets."""
+
+    def read_by(self, candidate: Gnn | Filter) -> Budget:
+        """The budget as it decides the result of ``candidate``: filters have no epochs to cut."""
+        whole = isinstance(candidate, Filter) and self.cuts == "epochs"
+        return self.model_copy(update={"fidelity": 1.0}) if whole else self
 
 
 class Task(Section):
@@ -69,9 +80,13 @@ class Task(Section):
         """The same task with filters measured on all valid users; its records lie beside the others."""
         return self.model_copy(update={"budget": self.budget.model_copy(update={"valid_users": None})})
 
+    def at(self, fidelity: float) -> Task:
+        """The same task with a share of the budget; its records lie beside the others."""
+        return self.model_copy(update={"budget": self.budget.model_copy(update={"fidelity": fidelity})})
+
     def key(self, candidate: Gnn | Filter) -> str:
         """Name of the record of ``candidate`` fitted within the budget."""
-        values = self.budget.model_dump(mode="json")
+        values = self.budget.read_by(candidate).model_dump(mode="json")
         values["cutoffs"] = " ".join(map(str, self.budget.cutoffs))
         return record_key("trial", candidate, {}, values)
 
@@ -116,6 +131,7 @@ def task_of(
         evaluate_every=search.evaluate_every,
         batch_size=search.batch_size,
         valid_users=search.valid_users if many else None,
+        cuts=search.rungs.cuts,
     )
     return Task(
         graph=str(graph.resolve()),
@@ -158,12 +174,13 @@ def _md5(array: np.ndarray) -> str:
 def fit_values(task: Task) -> dict[str, Any]:
     """Keyword arguments of ``recsmith.engine.fit.FitSettings`` for the trials of ``task``."""
     budget = task.budget
+    share = budget.fidelity if budget.cuts == "epochs" else 1.0
     return {
         "seed": budget.seed,
         "device": budget.device,
         "threads": budget.threads,
         "memory_mb": task.memory_mb,
-        "max_epochs": budget.max_epochs,
+        "max_epochs": max(1, math.ceil(share * budget.max_epochs)),
         "patience": budget.patience,
         "evaluate_every": budget.evaluate_every,
         "batch_size": budget.batch_size,

@@ -16,6 +16,8 @@ from recsmith.errors import UserError, unknown
 
 NUMBER = "number"
 """Key of a proposal's place in the order; a tuner adds it, it is no knob."""
+FIDELITY = "fidelity"
+"""Key of the share of the budget that a proposal is to be given, above 0; whole (1) where it is not named. No knob."""
 Tree = dict[str, dict[str, Any]]
 
 
@@ -63,8 +65,13 @@ def validate(parameters: Any, tree: Tree) -> dict[str, Any]:
     """``parameters`` where they are a proposal of ``tree``; UserError names what is not."""
     if not isinstance(parameters, dict):
         raise UserError(f"proposal = {parameters!r} is not a set of knobs.")
-    _validate({name: value for name, value in parameters.items() if name != NUMBER}, tree, "proposal")
+    _validate(knobs_of(parameters), tree, "proposal")
     return parameters
+
+
+def knobs_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """A proposal without what tuners write beside its knobs."""
+    return {name: value for name, value in parameters.items() if name not in (NUMBER, FIDELITY)}
 
 
 def _validate(parameters: dict[str, Any], tree: Tree, where: str) -> None:
