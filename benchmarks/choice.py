@@ -25,8 +25,8 @@ from recsmith.search.progress import Progress
 from recsmith.search.rescore import finalists, rescore
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer
+from recsmith.search.strategies.tpe import Tpe
 from recsmith.search.task import Task, fit_values, task_of
-from recsmith.search.tuners import Tpe
 
 Say = Callable[[str], None]
 K = 20

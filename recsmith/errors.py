@@ -25,5 +25,5 @@ class SizedOut(UserError):
 
 
 def unknown(where: str, given: object, known: Iterable[str]) -> UserError:
-    """The error for a name that is not in a list, e.g. ``params.yaml: search.tuner = 'Tpe' is unknown. Known: ...``."""
+    """For a name that is not in a list, as in ``params.yaml: search.strategy = 'Tpe' is unknown. Known: ...``."""
     return UserError(f"{where} = {given!r} is unknown. Known: {', '.join(sorted(known))}.")

@@ -7,7 +7,7 @@ from recsmith.config.search import Search
 from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
 from recsmith.retrain.incumbent import last_winner
-from recsmith.search import choose, nni_experiment
+from recsmith.search import choose, drive
 from recsmith.search.attempt import tried
 from recsmith.search.rescore import rescore
 from recsmith.search.space import SearchSpace
@@ -28,8 +28,8 @@ def run(context: Context) -> None:
     task = task_of(params, context.run, FIT, VALID, context.work, cutoffs, SPECTRA)
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     size = SearchSpace(task.space).size
-    context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.tuner}")
-    answers = nni_experiment.search(task, context.work, context.say)
+    context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
+    answers = drive.search(task, context.work, context.say)
     rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
     rows = rescore(task, rows, context.say)
     best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)

@@ -24,7 +24,7 @@ TINY: dict[str, Any] = {
         "als": {"factors": [8], "regularization": [0.1], "alpha": [1.0], "iterations": 3},
         "lightgcn": {"dimension": 8, "max_epochs": 2, "evaluate_every": 1},
     },
-    "search": {"preset": "tiny", "tuner": "Random", "trials": 2, "max_epochs": 2},
+    "search": {"preset": "tiny", "strategy": "random", "trials": 2, "max_epochs": 2},
     "train": {"max_epochs": 3},
     "compress": {"export": {"rank": 16, "top_k": 8}, "gate": {"retained": 0.5}},
     "evaluate": {"bootstrap": 100},

@@ -22,6 +22,7 @@ from recsmith.model.names import (
     check_metric,
 )
 
+STRATEGIES = ("random", "tpe", "evolution")
 Layers = Annotated[int, Field(ge=1, le=8)]
 Positive = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
@@ -132,11 +133,12 @@ class Rungs(Section):
 
 
 class Search(Section):
-    """Preset, tuner, budget and the metric that crowns."""
+    """Preset, strategy, budget and the metric that crowns."""
 
     preset: Literal["small", "gnn", "filters", "tiny"] = "small"
     """small: both families, for a laptop; gnn: no filters; filters: nothing is trained; tiny: seconds, for trying."""
-    tuner: Literal["Random", "TPE", "Evolution"] = "TPE"
+    strategy: Annotated[str, one_of(STRATEGIES)] = "tpe"
+    """Who proposes; ``recsmith.search.strategies`` says what each is."""
     trials: int = Field(default=12, ge=1)
     concurrency: int = Field(default=1, ge=1)
     """Trials at a time; results repeat exactly only with 1."""

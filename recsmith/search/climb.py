@@ -14,8 +14,8 @@ import nni
 
 from recsmith.files import digest
 from recsmith.search.published import published
+from recsmith.search.strategies.base import Distinct
 from recsmith.search.tree import NUMBER, Tree, branch, knobs_of
-from recsmith.search.tuners import Distinct
 
 
 class Climb:

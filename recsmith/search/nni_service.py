@@ -29,8 +29,9 @@ from recsmith import guard
 from recsmith.errors import UserError
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answers
+from recsmith.search.strategies import STRATEGIES
+from recsmith.search.strategies.base import Settings
 from recsmith.search.task import Task
-from recsmith.search.tuners import Settings, class_name
 
 PORTS = 20
 STARTS = 5
@@ -153,7 +154,7 @@ def describe(
         max_trial_duration=f"{int(task.trial_seconds) + 60}s",
         training_service=LocalConfig(use_active_gpu=True),
         tuner=CustomAlgorithmConfig(
-            class_name=class_name(task.tuner), code_directory=CODE, class_args=settings.model_dump(mode="json")
+            class_name=STRATEGIES[task.strategy].place, code_directory=CODE, class_args=settings.model_dump(mode="json")
         ),
     )
     return Experiment(config, id=name)

@@ -64,7 +64,7 @@ class Task(Section):
     folder: str
     """Folder of the records of this budget; absolute."""
     space: Space
-    tuner: str
+    strategy: str
     trials: int
     concurrency: int
     port: int
@@ -138,7 +138,7 @@ def task_of(
         valid=str(valid.resolve()),
         folder=str(folder_of(work, budget)),
         space=space.knobs,
-        tuner=search.tuner,
+        strategy=search.strategy,
         trials=min(search.trials, space.size),
         concurrency=search.concurrency,
         port=search.port,

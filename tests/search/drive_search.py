@@ -9,13 +9,13 @@ from pathlib import Path
 from searches import task
 
 from recsmith.errors import UserError
-from recsmith.search import choose, nni_experiment
+from recsmith.search import choose, drive
 
 
 def main(data: Path, work: Path, out: Path, values: str) -> None:
     """Search through NNI and write the outs of the stage."""
     described = task(data, work, **json.loads(values))
-    answers = nni_experiment.search(described, work, lambda text: print(text, flush=True))
+    answers = drive.search(described, work, lambda text: print(text, flush=True))
     rows = choose.candidates(described, answers, [])
     choose.write(out, described, rows, choose.crown(rows, described.budget.metric, 60, 40))
 

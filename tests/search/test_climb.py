@@ -10,8 +10,8 @@ from recsmith.model.architecture import Filter, Gnn
 from recsmith.search.climb import Climb, steps
 from recsmith.search.published import nearest, published
 from recsmith.search.space import SearchSpace, space_of
+from recsmith.search.strategies.tpe import Tpe
 from recsmith.search.tree import NUMBER, flat
-from recsmith.search.tuners import Tpe
 
 
 def space(preset: str = "filters", **values: Any) -> SearchSpace:
@@ -44,6 +44,7 @@ def test_what_was_published_is_of_the_space_and_comes_first(preset: str) -> None
     order = Climb(ours.tree, Tpe(seed=7, trials=20))
     for number, proposal in enumerate(first):
         asked = order.ask()
+        assert asked is not None
         assert asked == {**proposal, NUMBER: number}
         order.tell(asked, 0.0)
     assert any(isinstance(one, Gnn) for one in candidates) == (preset != "filters")
@@ -51,7 +52,7 @@ def test_what_was_published_is_of_the_space_and_comes_first(preset: str) -> None
 
 def test_chebycf_and_the_linear_filter_are_in_the_space_as_published() -> None:
     candidates = [space().architecture(proposal) for proposal in published(space().tree)]
-    exponents = {"left_exponent": 0.415, "right_exponent": 0.415}
+    exponents: Any = {"left_exponent": 0.415, "right_exponent": 0.415}
     parts = (
         Filter(kind="polynomial", order=8, flatness=1.5, **exponents),
         Filter(kind="low_pass", rank=512, **exponents),

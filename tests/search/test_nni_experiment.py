@@ -129,7 +129,7 @@ def test_an_experiment_s_name_tells_whether_its_driver_lives() -> None:
 
 @pytest.mark.slow
 def test_killed_in_the_middle_it_leaves_no_process_and_ends_as_if_undisturbed(data: Path, tmp_path: Path) -> None:
-    work, values = tmp_path / "work", {"trials": 5, "tuner": "TPE"}
+    work, values = tmp_path / "work", {"trials": 5, "strategy": "tpe"}
     with driven(data, work, tmp_path / "out", **values) as driver:
         eventually(lambda: len(records(work)) >= 2, 200)
         os.kill(driver.pid, signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_a_signal_ends_everything(data: Path, tmp_path: Path, number: signal.Sig
 
 @pytest.mark.slow
 def test_killed_trials_and_a_killed_service_cost_nothing_but_time(data: Path, tmp_path: Path) -> None:
-    work, values = tmp_path / "work", {"trials": 4, "tuner": "Random"}
+    work, values = tmp_path / "work", {"trials": 4, "strategy": "random"}
     with driven(data, work, tmp_path / "out", **values) as driver:
         eventually(lambda: len(records(work)) >= 1, 200)
         manager = next(one for one in processes_of(work) if "--experiments-directory" in one.cmdline())
@@ -186,12 +186,12 @@ def test_all_trials_too_slow_fails_and_says_which_key_to_change(data: Path, tmp_
 
 @pytest.mark.slow
 def test_trials_in_parallel_are_all_accounted_for(data: Path, tmp_path: Path) -> None:
-    with driven(data, tmp_path / "work", tmp_path / "out", trials=5, concurrency=2, tuner="Random") as driver:
+    with driven(data, tmp_path / "work", tmp_path / "out", trials=5, concurrency=2, strategy="random") as driver:
         said, errors = driver.communicate(timeout=400)
     assert driver.returncode == 0, said + errors
     assert (tmp_path / "out/trials.csv").read_text().count("\n") == 6
     # Random does not look at results: its proposals are the same however many run at a time.
-    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, tuner="Random"), said
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, strategy="random"), said
 
 
 def test_nni_s_service_listens_on_loopback_only(tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_finished_trial_is_never_trained_twice(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = counted(monkeypatch)
-    described = task(data, tmp_path / "work", tuner="Evolution", trials=6)
+    described = task(data, tmp_path / "work", strategy="evolution", trials=6)
     first = outs(described, tmp_path / "first")
     assert len(fitted) == len(set(fitted)) > 0
     before = len(fitted)
     assert outs(described, tmp_path / "second") == first
     assert len(fitted) == before
-    outs(task(data, tmp_path / "work", tuner="Evolution", trials=7), tmp_path / "more")
+    outs(task(data, tmp_path / "work", strategy="evolution", trials=7), tmp_path / "more")
     assert len(fitted) == len(set(fitted)) <= before + 1
 
 
@@ -127,7 +127,7 @@ def test_other_data_other_metric_and_other_budget_share_no_records(data: Path, t
         task(data, tmp_path, max_epochs=3),
     ]
     assert len({described.folder for described in tasks}) == len(tasks)
-    assert task(data, tmp_path).folder == task(data, tmp_path, trials=9, tuner="Random", preset="gnn").folder
+    assert task(data, tmp_path).folder == task(data, tmp_path, trials=9, strategy="random", preset="gnn").folder
 
 
 def test_no_more_trials_are_asked_for_than_the_space_holds(data: Path, tmp_path: Path) -> None:
@@ -178,7 +178,8 @@ def test_a_process_stays_itself_when_the_clock_is_set(monkeypatch: pytest.Monkey
     import psutil
 
     who, before = guard.identity(), psutil.Process().create_time()
-    boot = psutil._psplatform.boot_time
-    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: boot() + 3600)
+    platform = vars(psutil)["_psplatform"]
+    boot = platform.boot_time
+    monkeypatch.setattr(platform, "boot_time", lambda: boot() + 3600)
     assert psutil.Process().create_time() == pytest.approx(before + 3600)
     assert guard.alive(who)

@@ -26,8 +26,8 @@ from recsmith.model.names import (
 )
 from recsmith.search.presets import PRESETS
 from recsmith.search.space import SearchSpace, space_of
+from recsmith.search.strategies.nested import Nested
 from recsmith.search.tree import proposals
-from recsmith.search.tuners import Nested
 
 WHERE = "params.yaml: search"
 MIXED: dict[str, Any] = {"preset": "gnn", "space": {"mixed_operators": True}}
@@ -69,7 +69,7 @@ def test_every_sample_is_an_architecture_and_survives_nni_s_json(values: dict[st
     assert ours.expresses(candidate)
     assert architecture(candidate.model_dump(mode="json")) == candidate
     tree = json.loads(json.dumps(ours.tree))
-    inner = {key: Nested(*spec) for key, spec in format_search_space(tree).items()}
+    inner: Any = {key: Nested(*spec) for key, spec in format_search_space(tree).items()}
     assert deformat_parameters(format_parameters(drawn, inner), inner) == drawn
     assert ours.architecture(json.loads(json.dumps(drawn))) == candidate
 
@@ -169,7 +169,7 @@ def test_layers_choose_their_own_operator_where_mixed() -> None:
             f"params.yaml: search.space.operators[2] = 'lgcn' is unknown. Known: {', '.join(sorted(OPERATORS))}.",
         ),
         ({"preset": "big"}, "params.yaml: search.preset = 'big' is unknown. Known: filters, gnn, small, tiny."),
-        ({"tuner": "Tpe"}, "params.yaml: search.tuner = 'Tpe' is unknown. Known: Evolution, Random, TPE."),
+        ({"strategy": "Tpe"}, "params.yaml: search.strategy = 'Tpe' is unknown. Known: evolution, random, tpe."),
         (
             {"space": {"filters": ["knn"]}},
             "search.space.filters[0] = 'knn' is unknown. Known: linear, low_pass, mixture, neighbours, ",

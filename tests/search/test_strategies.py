@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from recsmith.config import search as config
 from recsmith.config.search import Search
+from recsmith.search.drive import DRIVERS
 from recsmith.search.space import SearchSpace, space_of
 from recsmith.search.store import Answer, Answers
+from recsmith.search.strategies import STRATEGIES, make, named
+from recsmith.search.strategies.base import Ordered, Settings
 from recsmith.search.tree import NUMBER, proposals
-from recsmith.search.tuners import TUNERS, Ordered, Settings, make
 
 
 def space(preset: str = "small") -> SearchSpace:
@@ -35,7 +38,12 @@ def proposed(name: str, seed: int, trials: int = 25) -> list[dict[str, Any]]:
     return made
 
 
-@pytest.mark.parametrize("name", TUNERS)
+def test_every_strategy_that_may_be_named_is_driven_by_someone() -> None:
+    assert sorted(config.STRATEGIES) == sorted(STRATEGIES)
+    assert set(DRIVERS) == {strategy.driver for strategy in STRATEGIES.values()}
+
+
+@pytest.mark.parametrize("name", named("tuner"))
 def test_the_same_seed_and_results_give_the_same_proposals(name: str) -> None:
     first = proposed(name, seed=7)
     assert first == proposed(name, seed=7)
@@ -43,20 +51,20 @@ def test_the_same_seed_and_results_give_the_same_proposals(name: str) -> None:
     assert [proposal[NUMBER] for proposal in first] == list(range(25))
 
 
-@pytest.mark.parametrize("name", TUNERS)
+@pytest.mark.parametrize("name", named("tuner"))
 def test_every_proposal_is_of_the_space(name: str) -> None:
     for proposal in proposed(name, seed=3):
         space().architecture(proposal)
 
 
-@pytest.mark.parametrize("name", ["TPE", "Evolution"])
+@pytest.mark.parametrize("name", ["tpe", "evolution"])
 def test_a_tuner_that_learns_turns_to_what_was_good(name: str) -> None:
     later = [liking(proposal) for seed in range(4) for proposal in proposed(name, seed, trials=40)[20:]]
-    blind = [liking(proposal) for seed in range(4) for proposal in proposed("Random", seed, trials=40)[20:]]
+    blind = [liking(proposal) for seed in range(4) for proposal in proposed("random", seed, trials=40)[20:]]
     assert sum(later) / len(later) > sum(blind) / len(blind) + 0.05
 
 
-@pytest.mark.parametrize("name", ["Random", "TPE"])
+@pytest.mark.parametrize("name", ["random", "tpe"])
 def test_nothing_is_proposed_twice_and_a_small_space_is_covered(name: str) -> None:
     few = {"filters": ["linear", "mixture", "ridge"], "left_exponent": [0.2, 0.4], "right_exponent": [0.0, 0.3]}
     few |= {"rank": [8], "mixtures": ["linear", "polynomial"], "order": [4], "flatness": [1.0, 2.0]}
@@ -67,8 +75,8 @@ def test_nothing_is_proposed_twice_and_a_small_space_is_covered(name: str) -> No
     for number in range(ours.size):
         made.append(tuner.generate_parameters(number))
         tuner.receive_trial_result(number, made[-1], liking(made[-1]))
-    meant = {ours.architecture(proposal) for proposal in made}
-    assert meant == {ours.architecture(proposal) for proposal in proposals(ours.tree)}
+    meant = set(map(ours.architecture, made))
+    assert meant == set(map(ours.architecture, proposals(ours.tree)))
     assert tuner.generate_multiple_parameters([ours.size]) == []
 
 
@@ -77,7 +85,7 @@ def test_evolution_leaves_the_shared_generator_alone() -> None:
 
     random.seed(5)
     before = random.getstate()
-    proposed("Evolution", seed=1, trials=6)
+    proposed("evolution", seed=1, trials=6)
     assert random.getstate() == before
 
 
@@ -95,7 +103,7 @@ def told(tuner: Ordered) -> list[tuple[int, float]]:
 
 
 def test_results_come_from_the_trials_files_in_the_order_of_the_proposals(tmp_path: Path) -> None:
-    tuner = make("TPE", Settings(seed=1, trials=8, concurrency=2, answers=str(tmp_path)))
+    tuner = make("tpe", Settings(seed=1, trials=8, concurrency=2, answers=str(tmp_path)))
     tuner.update_search_space(space().tree)
     heard = told(tuner)
     tuner.generate_multiple_parameters([0, 1])
@@ -110,7 +118,7 @@ def test_results_come_from_the_trials_files_in_the_order_of_the_proposals(tmp_pa
 
 
 def test_a_trial_that_ended_without_an_answer_counts_as_nothing_found(tmp_path: Path) -> None:
-    tuner = make("Evolution", Settings(seed=1, trials=8, answers=str(tmp_path)))
+    tuner = make("evolution", Settings(seed=1, trials=8, answers=str(tmp_path)))
     tuner.update_search_space(space().tree)
     heard = told(tuner)
     tuner.generate_parameters(0)

@@ -1,12 +1,11 @@
-"""Tuners by name: NNI's own, seeded, and told the results in a fixed order.
+"""The contract of the strategies that NNI runs as tuners: seeded, told the results in a fixed order, never twice.
 
-NNI makes them in its dispatcher process (``code_directory`` and ``class_name``); ``make`` does the same in this one.
-With one trial at a time the same seed and the same results give the same proposals.
+NNI makes them in its dispatcher process; ``strategies.make`` does the same in this one. With one trial at a time the
+same seed and the same results give the same proposals.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +13,7 @@ from typing import Any
 
 import nni
 import numpy as np
-from nni.algorithms.hpo.evolution_tuner import EvolutionTuner
-from nni.algorithms.hpo.random_tuner import RandomTuner
-from nni.algorithms.hpo.tpe_tuner import TpeTuner
-from nni.common.hpo_utils import ParameterSpec, format_parameters
 from nni.tuner import Tuner
-from nni.utils import json2space
 
 from recsmith import guard
 from recsmith.config.base import Section
@@ -117,9 +111,7 @@ class Distinct(Ordered):
     NNI's own way out takes the next point of a grid, which is always a neighbour of the first choices.
     """
 
-    tuner: Any
-
-    def __init__(self, tuner: RandomTuner | TpeTuner, settings: Settings) -> None:
+    def __init__(self, tuner: Tuner, settings: Settings) -> None:
         super().__init__(tuner, settings)
         self.seen: set[str] = set()
         self.tree: Tree = {}
@@ -129,8 +121,6 @@ class Distinct(Ordered):
         """Take the space."""
         super().update_search_space(search_space)
         self.tree = search_space
-        self.tuner.space = {key: Nested(*spec) for key, spec in self.tuner.space.items()}
-        self.tuner.dedup = _as_it_is
 
     def propose(self, number: int) -> dict[str, Any]:
         """A proposal that is new; NoMoreTrialError where all have been made."""
@@ -163,85 +153,3 @@ class Distinct(Ordered):
 
     def _adopt(self, number: int, proposal: dict[str, Any]) -> None:
         """Let the tuner know that ``number`` stands for a proposal that it has not drawn."""
-        if isinstance(self.tuner, TpeTuner):
-            self.tuner._running_params[number] = format_parameters(proposal, self.tuner.space or {})
-
-
-class Nested(ParameterSpec):
-    """A knob below other choices; as it comes from NNI, two levels down it asks for a choice that was not made."""
-
-    def is_activated_in(self, partial_parameters: Any) -> bool:
-        """Whether all choices above this knob lead to it."""
-        return not self.is_nested() or partial_parameters.get(self.key[:-2]) == self.key[-2]
-
-
-def _as_it_is(proposal: Any) -> Any:
-    return proposal
-
-
-class Random(Distinct):
-    """Every proposal is drawn anew."""
-
-    def __init__(self, **settings: Any) -> None:
-        known = Settings(**settings)
-        super().__init__(RandomTuner(seed=known.seed), known)
-
-
-class Tpe(Distinct):
-    """Tree-structured Parzen estimator (Bergstra et al. 2011); the first third of the trials is drawn at random."""
-
-    def __init__(self, **settings: Any) -> None:
-        known = Settings(**settings)
-        startup = min(20, max(4, known.trials // 3))
-        arguments = {"n_startup_jobs": startup, "constant_liar_type": "best"}
-        super().__init__(TpeTuner(optimize_mode="maximize", seed=known.seed, tpe_args=arguments), known)
-
-
-class Evolution(Ordered):
-    """Naive evolution (Real et al. 2017): of a random pair the better one is mutated, the worse one dies."""
-
-    def __init__(self, **settings: Any) -> None:
-        known = Settings(**settings)
-        population = min(32, max(4, known.trials // 3, known.concurrency))
-        super().__init__(SeededEvolution(known.seed, population), known)
-
-
-class SeededEvolution(EvolutionTuner):
-    """NNI's tuner with both of its generators seeded; as it comes, no two runs are alike."""
-
-    def __init__(self, seed: int, population_size: int) -> None:
-        super().__init__(optimize_mode="maximize", population_size=population_size)
-        self.seed = seed
-        self.state = random.Random(seed).getstate()
-
-    def update_search_space(self, search_space: Any) -> None:
-        """Draw the first population."""
-        self.searchspace_json = search_space
-        self.space = json2space(search_space)
-        self.random_state = np.random.RandomState(self.seed)
-        self.population = []
-        for _ in range(self.population_size):
-            self._random_generate_individual()
-
-    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
-        """The next individual; draws from a state of our own behind the shared generator that NNI uses."""
-        shared = random.getstate()
-        random.setstate(self.state)
-        try:
-            return self._generate_individual(parameter_id)
-        finally:
-            self.state = random.getstate()
-            random.setstate(shared)
-
-
-TUNERS: dict[str, type[Ordered]] = {"Random": Random, "TPE": Tpe, "Evolution": Evolution}
-
-
-def make(name: str, settings: Settings) -> Ordered:
-    """The tuner of that name in this process."""
-    return TUNERS[name](**settings.model_dump())
-
-
-def class_name(name: str) -> str:
-    """Where NNI finds the tuner of that name."""
-    return f"{__name__}.{TUNERS[name].__name__}"

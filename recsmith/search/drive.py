@@ -1,0 +1,23 @@
+"""One entrance to all drivers of a search: which of them runs a strategy is written in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from recsmith.search import nni_experiment
+from recsmith.search.store import Answer
+from recsmith.search.strategies import STRATEGIES
+from recsmith.search.task import Task
+
+Say = Callable[[str], None]
+DRIVERS: dict[str, Callable[[Task, Path, Say], list[Answer]]] = {"tuner": nni_experiment.search}
+"""Who runs the strategies, by the word in their table."""
+
+
+def search(task: Task, work: Path, say: Say) -> list[Answer]:
+    """All answers in the order of the proposals; ``work`` is the folder of all searches of this workspace.
+
+    Raises UserError where the search cannot be kept going.
+    """
+    return DRIVERS[STRATEGIES[task.strategy].driver](task, work, say)

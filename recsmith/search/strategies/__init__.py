@@ -1,0 +1,44 @@
+"""Strategies by name, and who runs each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from recsmith.search.strategies.base import Ordered, Settings
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How a strategy is driven."""
+
+    place: str
+    """Dotted name of what does it; imported only when it is wanted."""
+    driver: Literal["tuner"] = "tuner"
+    """tuner: proposes one candidate after the other to trials of NNI's service."""
+
+    def load(self) -> Any:
+        """What ``place`` names."""
+        module, _, name = self.place.rpartition(".")
+        return getattr(import_module(module), name)
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "random": Strategy("recsmith.search.strategies.random_search.Random"),
+    "tpe": Strategy("recsmith.search.strategies.tpe.Tpe"),
+    "evolution": Strategy("recsmith.search.strategies.evolution.Evolution"),
+}
+"""All that ``search.strategy`` may name."""
+
+
+def named(driver: str) -> tuple[str, ...]:
+    """The strategies that ``driver`` runs, in the order of the table."""
+    return tuple(name for name, strategy in STRATEGIES.items() if strategy.driver == driver)
+
+
+def make(name: str, settings: Settings) -> Ordered:
+    """The tuner of that name in this process."""
+    return STRATEGIES[name].load()(**settings.model_dump())
