@@ -74,19 +74,7 @@ class _TimeUp(Exception):
 
 def of_one(architecture: Gnn | Filter, data: Data, given: Sections, minutes: float, say: Say) -> Choice:
     """``architecture`` with its best number of epochs, found within ``minutes``."""
-    search, run = given.search, given.run
-    settings = FitSettings(
-        seed=run.seed,
-        device=run.device,
-        threads=run.threads,
-        memory_mb=run.memory_mb,
-        max_epochs=given.train.max_epochs,
-        patience=given.train.patience,
-        evaluate_every=search.evaluate_every,
-        batch_size=search.batch_size,
-        metric=search.metric,
-        spectra=str(data.folder / "spectra"),
-    )
+    search, settings = given.search, settings_of(data, given)
     history: list[dict[str, Any]] = []
     end = time.monotonic() + 60 * minutes
 
@@ -101,8 +89,25 @@ def of_one(architecture: Gnn | Filter, data: Data, given: Sections, minutes: flo
         fitted = fit(architecture, data.fit, settings, data.valid, on_epoch)
     except _TimeUp:
         return Choice([_reached(architecture, history, search.metric)], settings, 1)
-    metrics = evaluate(fitted.model, data.fit, data.valid, [K], run.memory_mb)
+    metrics = evaluate(fitted.model, data.fit, data.valid, [K], settings.memory_mb)
     return Choice([Candidate(architecture, fitted.epochs, metrics)], settings, 1)
+
+
+def settings_of(data: Data, given: Sections) -> FitSettings:
+    """How one architecture is fitted."""
+    search, run = given.search, given.run
+    return FitSettings(
+        seed=run.seed,
+        device=run.device,
+        threads=run.threads,
+        memory_mb=run.memory_mb,
+        max_epochs=given.train.max_epochs,
+        patience=given.train.patience,
+        evaluate_every=search.evaluate_every,
+        batch_size=search.batch_size,
+        metric=search.metric,
+        spectra=str(data.folder / "spectra"),
+    )
 
 
 def _reached(architecture: Gnn | Filter, history: Sequence[dict[str, Any]], metric: str) -> Candidate:

@@ -85,20 +85,24 @@ class Data:
 
 @contextmanager
 def loaded(data: str | None, form: str, method: str | None, given: Sections) -> Iterator[Data]:
-    """``data`` (a folder, a file or a name) read, split and built in a folder that is removed at the end.
+    """``data`` (a folder, a file or a name) read, split and built in a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="recsmith-benchmark-") as parent:
+        yield prepared(Path(parent), data, form, method, given)
+
+
+def prepared(folder: Path, data: str | None, form: str, method: str | None, given: Sections) -> Data:
+    """``data`` read, split and built in ``folder``.
 
     Without ``data`` the section ``ingest`` of the parameters says what is read. UserError where it cannot be.
     """
-    with tempfile.TemporaryDirectory(prefix="recsmith-benchmark-") as parent:
-        folder = Path(parent)
-        params, needed = source(data, form, given.ingest)
-        # Files of one's own lie relative to the present folder; what is fetched is fetched aside.
-        root = Path() if params.source in ("files", "sql") else folder
-        fetch(params, root, os.environ.get("RECSMITH_MIRROR"), lambda text: None)
-        tables = registry.read(params, root)
-        write.write(tables, folder / "ingest")
-        timed = not tables.interactions[TIMESTAMP].null_count
-        yield _built(Path(data or params.path).name, folder, given, _split(given.split, needed, method, timed))
+    params, needed = source(data, form, given.ingest)
+    # Files of one's own lie relative to the present folder; what is fetched is fetched aside.
+    root = Path() if params.source in ("files", "sql") else folder
+    fetch(params, root, os.environ.get("RECSMITH_MIRROR"), lambda text: None)
+    tables = registry.read(params, root)
+    write.write(tables, folder / "ingest")
+    timed = not tables.interactions[TIMESTAMP].null_count
+    return _built(Path(data or params.path).name, folder, given, _split(given.split, needed, method, timed))
 
 
 def _built(name: str, folder: Path, given: Sections, params: Split) -> Data:
