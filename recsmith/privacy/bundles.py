@@ -63,7 +63,5 @@ def _without(people: dict[str, np.ndarray], ids: Strings, gone: np.ndarray) -> d
             changed[name] = people[name][entries]
     rows = tensors.stored_rows(indptr)
     stored = rows[left][rows[left] >= 0]
-    for name in ("user_vectors.values", "user_vectors.scale"):
-        if name in people:
-            changed[name] = people[name][stored]
-    return changed
+    vectors = tensors.table(people, "user_vectors")
+    return changed if vectors is None else {**changed, **tensors.of_table("user_vectors", vectors.take(stored))}

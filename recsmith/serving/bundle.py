@@ -18,6 +18,7 @@ from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.select import select
 from recsmith.serving.strings import Strings
 from recsmith.serving.tables import Table
+from recsmith.serving.vector_table import VectorTable
 
 MODEL = "model/tensors.safetensors"
 PEOPLE = "people/tensors.safetensors"
@@ -95,7 +96,7 @@ class Bundle:
         return Answer(items[0], scores[0], unknown, untouched, len(telling) == 0)
 
     @cached_property
-    def item_vectors(self) -> Table:
+    def item_vectors(self) -> VectorTable:
         """The model's item vectors (I, r); where it is a sparse table alone, those of the table's best low rank."""
         if self.model.item_vectors is not None:
             return self.model.item_vectors

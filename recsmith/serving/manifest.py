@@ -11,7 +11,8 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 
 FORMAT = "recsmith-bundle"
-VERSION = 1
+VERSION = 2
+"""1: dense tables; 2: packed, product-quantised and tied ones too."""
 NAME = "manifest.json"
 
 

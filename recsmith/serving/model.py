@@ -11,7 +11,8 @@ import numpy as np
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn, solve
 from recsmith.serving.select import select
-from recsmith.serving.tables import SparseTable, Table
+from recsmith.serving.tables import SparseTable
+from recsmith.serving.vector_table import VectorTable
 
 MEMORY = 20 << 20
 """Bytes that the scores and gathered entries of one block of queries may take."""
@@ -86,9 +87,9 @@ class ServingModel:
     """
 
     popularity: np.ndarray
-    item_vectors: Table | None = None
-    projection: Table | None = None
-    user_vectors: Table | None = None
+    item_vectors: VectorTable | None = None
+    projection: VectorTable | None = None
+    user_vectors: VectorTable | None = None
     sparse: SparseTable | None = None
     fold_in: FoldIn = field(default_factory=FoldIn)
 
@@ -96,7 +97,7 @@ class ServingModel:
         if self.item_vectors is None and self.sparse is None:
             raise UserError("A model that serves has item vectors or a sparse item-item table; this one has neither.")
         for name in ("item_vectors", "projection"):
-            table: Table | None = getattr(self, name)
+            table: VectorTable | None = getattr(self, name)
             if table is not None and table.shape != (self.n_items, self.rank):
                 raise UserError(f"{name} has the shape {table.shape}; {(self.n_items, self.rank)} is due.")
 

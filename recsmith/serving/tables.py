@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from recsmith.errors import UserError
+from recsmith.serving.vector_table import VectorTable
 
 PRECISIONS = ("float32", "float16", "int8")
-BLOCK = 1 << 18
-"""Values that are widened to float32 at a time: a megabyte stays in the cache."""
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(VectorTable):
     """Rows of numbers; int8 rows carry a scale each, ``row = values * scale``.
 
-    Shapes: values (n, r) float32 | float16 | int8; scale (n,) float32 where values are int8, else None.
+    Shapes: values (n, r) float32 | float16 | int8; scale (n,) float32 | float16 where values are int8, else None.
     Raises UserError on other types and on scales that are not positive and finite.
     """
 
@@ -26,6 +24,9 @@ class Table:
     scale: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
         if self.values.ndim != 2:
             raise UserError(f"A table has two dimensions, this one has the shape {self.values.shape}.")
         check_numbers(self.values, self.scale, len(self.values))
@@ -44,37 +45,20 @@ class Table:
         return self.values.nbytes + (0 if self.scale is None else self.scale.nbytes)
 
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
-        """The rows asked for as float32. Shapes: index (m,) -> (m, r)."""
         rows = self.values[index].astype(np.float32)
-        return rows if self.scale is None else rows * self.scale[index, None]
+        return rows if self.scale is None else rows * self.scale[index, None].astype(np.float32)
 
-    def dequantised(self) -> np.ndarray:
-        """The whole table (n, r) float32."""
-        return self.rows(slice(None))
-
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Slices of rows and their values as float32, without the scale."""
-        step = max(1, BLOCK // max(1, self.shape[1]))
-        for start in range(0, self.shape[0], step):
-            part = slice(start, min(start + step, self.shape[0]))
-            yield part, self.values[part].astype(np.float32, copy=False)
+    def take(self, index: np.ndarray) -> Table:
+        return Table(self.values[index], None if self.scale is None else self.scale[index])
 
     def dot(self, queries: np.ndarray) -> np.ndarray:
-        """Products of queries with every row. Shapes: queries (B, r) float32 -> (B, n) float32."""
+        """As of any table; the scales come last, so that the product reads what is stored."""
         out = np.empty((len(queries), self.shape[0]), np.float32)
-        for part, values in self.blocks():
-            np.matmul(queries, values.T, out=out[:, part])
+        for part in self.parts():
+            np.matmul(queries, self.values[part].astype(np.float32, copy=False).T, out=out[:, part])
         if self.scale is not None:
             out *= self.scale
         return out
-
-    def gram(self) -> np.ndarray:
-        """``T^T T`` (r, r) float64."""
-        total = np.zeros((self.shape[1], self.shape[1]))
-        for part, values in self.blocks():
-            rows = values if self.scale is None else values * self.scale[part, None]
-            total += rows.T @ rows
-        return total
 
 
 @dataclass(frozen=True)
@@ -149,10 +133,16 @@ def check_numbers(values: np.ndarray, scale: np.ndarray | None, n_rows: int) -> 
         raise UserError(f"A table holds {', '.join(PRECISIONS)}, not {values.dtype.name}.")
     if (values.dtype == np.int8) != (scale is not None):
         raise UserError("int8 tables carry a scale for each row, and only they do.")
-    if scale is not None and (scale.shape != (n_rows,) or not (np.isfinite(scale) & (scale > 0)).all()):
-        raise UserError("The scales of an int8 table must be positive and finite, one for each row.")
+    if scale is not None:
+        check_scales(scale, (n_rows,))
     if values.dtype != np.int8 and not np.isfinite(values).all():
         raise UserError("A table holds NaN or infinity; the model that it came from did not converge.")
+
+
+def check_scales(scale: np.ndarray, shape: tuple[int, ...]) -> None:
+    """UserError unless there is one for each row (or block of it), positive and finite."""
+    if scale.shape != shape or not (np.isfinite(scale) & (scale > 0)).all():
+        raise UserError("The scales of a table must be positive and finite, one for each row.")
 
 
 def index_type(largest: int) -> np.dtype:

@@ -10,23 +10,10 @@ from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.model import Batch, ServingModel
 from recsmith.serving.strings import Strings
-from recsmith.serving.tables import SparseTable, Table
+from recsmith.serving.table_tensors import of_table, table
+from recsmith.serving.tables import SparseTable
 
 Tensors = Mapping[str, np.ndarray]
-
-
-def of_table(name: str, table: Table | None) -> dict[str, np.ndarray]:
-    """The tensors of a table; none where there is none."""
-    if table is None:
-        return {}
-    scale = {} if table.scale is None else {f"{name}.scale": table.scale}
-    return {f"{name}.values": table.values, **scale}
-
-
-def table(tensors: Tensors, name: str) -> Table | None:
-    """The table that :func:`of_table` took apart."""
-    values = tensors.get(f"{name}.values")
-    return None if values is None else Table(values, tensors.get(f"{name}.scale"))
 
 
 def of_sparse(name: str, sparse: SparseTable | None) -> dict[str, np.ndarray]:
@@ -60,11 +47,11 @@ def strings(tensors: Tensors, name: str) -> Strings | None:
 
 def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
     """The model whose tables lie in the tensors of the two parts."""
-    popularity = tensors["popularity"]
+    popularity, items = tensors["popularity"], table(tensors, "item_vectors")
     return ServingModel(
         popularity=popularity,
-        item_vectors=table(tensors, "item_vectors"),
-        projection=table(tensors, "projection"),
+        item_vectors=items,
+        projection=table(tensors, "projection", items),
         user_vectors=table(people, "user_vectors"),
         sparse=sparse(tensors, "sparse", len(popularity)),
         fold_in=fold_in,

@@ -1,0 +1,94 @@
+"""Tables of one, two or four bits a number: places in a few levels, with a scale for each row or block of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recsmith.errors import UserError
+from recsmith.serving.tables import check_scales
+from recsmith.serving.vector_table import VectorTable
+
+BITS = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class PackedTable(VectorTable):
+    """``row = levels[code] * scale``; the codes of a row lie one after another, the first in the lowest bits of a byte.
+
+    Shapes: codes (n, ceil(r bits / 8)) uint8; levels (2^bits,) float32; scale (n, B) float16 | float32 for ``B`` equal
+    blocks of columns, 1 for the whole row; columns ``r``, a multiple of B.
+    Raises UserError on bits other than 1, 2 and 4 and on scales that are not positive and finite.
+    """
+
+    codes: np.ndarray
+    levels: np.ndarray
+    scale: np.ndarray
+    columns: int
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        if len(self.levels) not in [2**bits for bits in BITS] or not np.isfinite(self.levels).all():
+            raise UserError(f"A packed table has finite levels for 1, 2 or 4 bits, not {len(self.levels)} of them.")
+        if self.codes.dtype != np.uint8 or self.codes.shape != (len(self.scale), -(-self.columns * self.bits // 8)):
+            raise UserError(
+                f"Codes of shape {self.codes.shape} do not hold {self.columns} columns of {self.bits} bits."
+            )
+        check_scales(self.scale, (len(self.codes), self.blocks))
+        if self.columns % max(1, self.blocks):
+            raise UserError(f"{self.columns} columns cannot be parted into {self.blocks} equal blocks.")
+
+    @property
+    def bits(self) -> int:
+        return len(self.levels).bit_length() - 1
+
+    @property
+    def blocks(self) -> int:
+        """Scales of a row."""
+        return self.scale.shape[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.codes), self.columns
+
+    @property
+    def precision(self) -> str:
+        return f"int{self.bits}"
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.levels.nbytes + self.scale.nbytes
+
+    def rows(self, index: np.ndarray | slice) -> np.ndarray:
+        codes, scale = self.codes[index], self.scale[index].astype(np.float32)
+        values = np.take(self.words, codes, axis=0).reshape(len(codes), codes.shape[1] * 8 // self.bits)[
+            :, : self.columns
+        ]
+        parted = values.reshape(len(codes), self.blocks, self.columns // self.blocks)
+        return (parted * scale[:, :, None]).reshape(len(codes), self.columns)
+
+    def take(self, index: np.ndarray) -> PackedTable:
+        return PackedTable(self.codes[index], self.levels, self.scale[index], self.columns)
+
+    @cached_property
+    def words(self) -> np.ndarray:
+        """(256, 8 / bits) float32: the levels that each byte stands for."""
+        return self.levels[unpack(np.arange(256, dtype=np.uint8)[:, None], self.bits)].astype(np.float32)
+
+
+def pack(places: np.ndarray, bits: int) -> np.ndarray:
+    """Places below ``2^bits``, 8 / bits of them in a byte. Shapes: (n, r) -> (n, ceil(r bits / 8)) uint8."""
+    per = 8 // bits
+    padded = np.pad(places.astype(np.uint8), ((0, 0), (0, -places.shape[1] % per)))
+    shifted = padded.reshape(len(places), padded.shape[1] // per, per) << (bits * np.arange(per, dtype=np.uint8))
+    return np.bitwise_or.reduce(shifted, axis=2).astype(np.uint8)
+
+
+def unpack(codes: np.ndarray, bits: int) -> np.ndarray:
+    """The places in each byte. Shapes: (n, b) uint8 -> (n, b * 8 / bits) uint8."""
+    shifts = bits * np.arange(8 // bits, dtype=np.uint8)
+    return ((codes[:, :, None] >> shifts) & np.uint8(2**bits - 1)).reshape(len(codes), codes.shape[1] * 8 // bits)
