@@ -68,9 +68,21 @@ def _not_written(target: Path, error: OSError) -> UserError:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` (UTF-8) at once or not at all."""
-    with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    """Write ``text`` (UTF-8) at once or not at all; on disk, and not in a cache only, when this returns."""
+    with replacing(path) as aside, aside.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        # Else a power cut may leave the new name with nothing in it.
+        os.fsync(handle.fileno())
+    _sync_folder(Path(path).parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path | str, value: Any) -> None:

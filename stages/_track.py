@@ -33,6 +33,7 @@ class Track:
         self.stage, self.group, self.folder = stage, group, folder
         self._config: dict[str, Any] = {}
         self._run: Any = None
+        self._mode: Any = None
         self._curves: set[str] = set()
         self._on = os.environ.get("WANDB_MODE") != "disabled"
 
@@ -72,6 +73,16 @@ class Track:
             run.log({name: _wandb().plot.scatter(table, *axes, title=title)})
 
         self._try(draw)
+
+    def trial(self, number: int, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """A run of its own for a trial of the search, in the same group: its knobs, and what came of it."""
+
+        def keep(run: Any) -> None:
+            own = self._init(self._mode, "trial", f"trial-{number}", config, reinit="create_new")
+            own.summary.update(dict(values))
+            own.finish(exit_code=0 if values.get("status") == "done" else 1)
+
+        self._try(keep)
 
     def results(self, md5s: Callable[[], Mapping[str, str]]) -> None:
         """An artifact named after the stage: path and md5 of each result, as dvc.lock holds them. The bytes are DVC's.
@@ -118,6 +129,10 @@ class Track:
             return self._begin("offline")
 
     def _begin(self, where: Any) -> Any:
+        self._mode = where
+        return self._init(where, self.stage, self.stage, self._config)
+
+    def _init(self, where: Any, job_type: str, name: str, config: Mapping[str, Any], **more: Any) -> Any:
         wandb = _wandb()
         settings = wandb.Settings(
             console="off",
@@ -131,12 +146,13 @@ class Track:
         return wandb.init(
             project=os.environ.get("WANDB_PROJECT", "recsmith"),
             group=self.group,
-            job_type=self.stage,
-            name=f"{self.stage}-{self.group}",
-            config=self._config,
+            job_type=job_type,
+            name=f"{name}-{self.group}",
+            config=dict(config),
             dir=str(self.folder.parent),  # W&B adds a folder ``wandb``
             mode=where,
             settings=settings,
+            **more,
         )
 
 

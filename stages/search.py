@@ -36,7 +36,7 @@ def run(context: Context) -> None:
     choose.write(context.out, task, rows, best)
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})
     context.timing("known", sum(answer.known for answer in answers))
-    _report(context, params.metric, rows, best)
+    _report(context, params.metric, rows, best, tracked=params.track_trials)
 
 
 def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:
@@ -49,15 +49,28 @@ def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:
     return [choose.Candidate(0, record.model_copy(update={"name": "incumbent"}))]
 
 
-def _report(context: Context, metric: str, rows: list[choose.Candidate], best: choose.Candidate) -> None:
+def _report(
+    context: Context, metric: str, rows: list[choose.Candidate], best: choose.Candidate, *, tracked: bool
+) -> None:
     for row in rows:
         if (value := row.value(metric)) is not None:
             context.track.log({"trial": row.number, metric: value}, over="trial")
     table = [[row.number, row.record.status, row.value(metric), row.record.describe()] for row in rows]
     context.track.table("trials", COLUMNS, table)
+    if tracked:
+        _track_trials(context, rows)
     origin = f"trial {best.number}" if best.number else f"what was there already, {best.record.name}"
     context.say(f"winner: {best.record.describe()} ({origin})")
     context.metric(metric, best.value(metric) or 0.0)
+
+
+def _track_trials(context: Context, rows: list[choose.Candidate]) -> None:
+    """One W&B run a trial, from the records: while trials run, nothing waits for a tracker."""
+    for row in rows:
+        if row.number > 0:
+            knobs = row.record.architecture.model_dump(mode="json") if row.record.architecture else {}
+            said = {"status": row.record.status, "fidelity": row.record.fidelity, "error": row.record.error}
+            context.track.trial(row.number, knobs, {**row.record.metrics, **said})
 
 
 if __name__ == "__main__":

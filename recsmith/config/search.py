@@ -156,6 +156,8 @@ class Search(Section):
     batch_size: int = Field(default=8192, ge=1)
     trial_seconds: int = Field(default=900, ge=1)
     """A trial that takes longer is ended and counted as failed."""
+    track_trials: bool = True
+    """Whether each trial becomes a W&B run of its own, beside the stage's."""
     port: int = Field(default=8080, ge=1024, le=65535)
     """Of NNI's service and web page; where it is busy, the next free one of twenty."""
 

@@ -63,6 +63,8 @@ class _Run:
             answer = self.answers.load(number)
             if answer is not None:
                 self.progress.show(answer)
+        begun = self.answers.begun().values() if self.progress.board is not None else ()
+        self.progress.running(proposal for proposal in begun if proposal[NUMBER] not in numbers)
 
     def _look(self) -> None:
         """Ask the service how it fares."""
@@ -110,7 +112,12 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
     _tidy(Path(task.folder) / RUNS)
     if again := Store(Path(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
-    progress, reason = Progress(task, say), ServiceLost()
+    with Progress(task, say) as progress:
+        return _kept_alive(task, home, progress, say)
+
+
+def _kept_alive(task: Task, home: Path, progress: Progress, say: Say) -> list[Answer]:
+    reason = ServiceLost()
     for attempt in range(ATTEMPTS):
         try:
             return _once(task, home, progress, attempt, say)

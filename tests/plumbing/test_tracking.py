@@ -99,6 +99,32 @@ def test_an_offline_run_holds_group_job_type_metrics_curves_and_table(
     assert json.loads(table.read_text(encoding="utf-8"))["data"] == [["a", 0.5], ["b", None]]
 
 
+def test_trials_are_runs_of_their_own_in_the_group_of_the_search(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from stages._track import Track\n"
+        "t = Track('search', 'pipeline-2', Path('.work/wandb')); t.config({'search': {'trials': 2}})\n"
+        "t.trial(1, {'family': 'gnn', 'dimension': 48}, {'ndcg@20': 0.125, 'status': 'done'})\n"
+        "t.trial(2, {'family': 'filter'}, {'status': 'failed', 'error': 'loss is not a number'}); t.finish()"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    env = {"PYTHONPATH": root, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, check=True)
+    logs = (tmp_path / ".work/wandb").glob("offline-run-*/*.wandb")
+    shown = [
+        subprocess.run(
+            [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(log)],
+            capture_output=True, text=True, env=env, check=True,
+        ).stdout
+        for log in logs
+    ]  # fmt: skip
+    assert len(shown) == 3
+    assert all("pipeline-2" in text for text in shown)
+    (first,) = (text for text in shown if "trial-1-" in text)
+    assert all(word in first for word in ("dimension", "48", "ndcg@20", "0.125"))
+    (second,) = (text for text in shown if "trial-2-" in text)
+    assert "loss is not a number" in second
+
+
 def test_a_tracker_that_fails_is_said_and_left(
     clean: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
