@@ -22,7 +22,7 @@ from recsmith.model.names import (
     check_metric,
 )
 
-STRATEGIES = ("random", "tpe", "evolution")
+STRATEGIES = ("random", "tpe", "evolution", "regularized_evolution", "policy")
 Layers = Annotated[int, Field(ge=1, le=8)]
 Positive = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]

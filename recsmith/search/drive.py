@@ -11,7 +11,16 @@ from recsmith.search.strategies import STRATEGIES
 from recsmith.search.task import Task
 
 Say = Callable[[str], None]
-DRIVERS: dict[str, Callable[[Task, Path, Say], list[Answer]]] = {"tuner": nni_experiment.search}
+
+
+def _in_process(task: Task, work: Path, say: Say) -> list[Answer]:
+    # Imported late: torch and nni.nas take seconds to load.
+    from recsmith.search.nas import multi_trial
+
+    return multi_trial.search(task, say)
+
+
+DRIVERS: dict[str, Callable[[Task, Path, Say], list[Answer]]] = {"tuner": nni_experiment.search, "nas": _in_process}
 """Who runs the strategies, by the word in their table."""
 
 

@@ -17,8 +17,8 @@ class Strategy:
 
     place: str
     """Dotted name of what does it; imported only when it is wanted."""
-    driver: Literal["tuner"] = "tuner"
-    """tuner: proposes one candidate after the other to trials of NNI's service."""
+    driver: Literal["tuner", "nas"] = "tuner"
+    """tuner: proposes one candidate after the other to trials of NNI's service; nas: to trials in this process."""
 
     def load(self) -> Any:
         """What ``place`` names."""
@@ -30,6 +30,8 @@ STRATEGIES: Mapping[str, Strategy] = {
     "random": Strategy("recsmith.search.strategies.random_search.Random"),
     "tpe": Strategy("recsmith.search.strategies.tpe.Tpe"),
     "evolution": Strategy("recsmith.search.strategies.evolution.Evolution"),
+    "regularized_evolution": Strategy("recsmith.search.nas.regularized_evolution.plan", "nas"),
+    "policy": Strategy("recsmith.search.nas.policy.plan", "nas"),
 }
 """All that ``search.strategy`` may name."""
 
