@@ -1,22 +1,19 @@
-"""What all benchmarks share: arguments, data, the machine, memory, tables and JSON."""
+"""What all benchmarks share: arguments, data, memory, tables and JSON."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args
 
 import psutil
 
 from benchmarks.data import FORMATS, Data, Sections, loaded
+from benchmarks.machine import ROOT, measured_on
 from recsmith.config.base import parse
 from recsmith.config.read import read_sections
 from recsmith.config.split import Split
@@ -25,6 +22,7 @@ from recsmith.files import write_json
 from stages._stage import known_sections, limited_threads, tree_memory
 
 __all__ = [
+    "ROOT",
     "Data",
     "Sections",
     "arguments",
@@ -39,8 +37,6 @@ __all__ = [
     "write_json",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("torch", "numpy", "scipy", "nni", "dvc", "duckdb", "great_expectations", "torch_geometric")
 METHODS = get_args(Split.model_fields["method"].annotation)
 SAMPLE_SECONDS = 0.1
 
@@ -76,43 +72,6 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(str(error))
-
-
-def measured_on() -> dict[str, Any]:
-    """What it was measured on: ``machine``, ``versions`` and ``commit`` (None outside a clone)."""
-    return {
-        "machine": {
-            "cores": os.cpu_count(),
-            "memory_gb": round(psutil.virtual_memory().total / 2**30),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "gpu": _gpu(),
-        },
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
-        "commit": _git("rev-parse", "HEAD"),
-        "changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
-    }
-
-
-def _gpu() -> str | None:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _git(*words: str) -> str | None:
-    try:
-        told = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return told.stdout.strip() if told.returncode == 0 else None
 
 
 @contextmanager

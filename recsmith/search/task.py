@@ -118,9 +118,24 @@ def task_of(
     loaded, pairs = Graph.load(graph), Relevant.load(valid)
     space = _readable(space_of(search), loaded)
     many = len(pairs.users) > search.valid_users
-    budget = Budget(
-        graph=loaded.hash,
-        valid=arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
+    budget = budget_of(
+        search,
+        run,
+        loaded.hash,
+        arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
+        cutoffs,
+        search.valid_users if many else None,
+    )
+    return planned(search, run, space, budget, work, graph, valid, spectra)
+
+
+def budget_of(
+    search: Search, run: Run, graph: str, valid: str, cutoffs: Iterable[int] = CUTOFFS, valid_users: int | None = None
+) -> Budget:
+    """The budget that the parameters describe, over data of these hashes."""
+    return Budget(
+        graph=graph,
+        valid=valid,
         metric=search.metric,
         cutoffs=cutoffs_with(search.metric, cutoffs),
         seed=run.seed,
@@ -130,9 +145,22 @@ def task_of(
         patience=search.patience,
         evaluate_every=search.evaluate_every,
         batch_size=search.batch_size,
-        valid_users=search.valid_users if many else None,
+        valid_users=valid_users,
         cuts=search.rungs.cuts,
     )
+
+
+def planned(
+    search: Search,
+    run: Run,
+    space: SearchSpace,
+    budget: Budget,
+    work: Path,
+    graph: Path,
+    valid: Path,
+    spectra: Path | None = None,
+) -> Task:
+    """The task over a space and a budget that are known; nothing is read."""
     return Task(
         graph=str(graph.resolve()),
         valid=str(valid.resolve()),
