@@ -45,6 +45,8 @@ class Space(Section):
     mixed_operators: bool | None = None
     """true: every layer chooses its own operator; false: all layers share one."""
     layers: tuple[Layers, ...] = ()
+    structure: tuple[Literal["chain", "cell"], ...] = ()
+    """cell: each layer after the first chooses which one or two of the earlier outputs it reads."""
     dimension: tuple[Positive, ...] = ()
     start: tuple[Annotated[str, one_of(STARTS)], ...] = ()
     activation: tuple[Annotated[str, one_of(ACTIVATIONS)], ...] = ()

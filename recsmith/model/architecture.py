@@ -8,6 +8,7 @@ from pydantic import Field
 
 from recsmith.config.base import parse
 from recsmith.files import digest
+from recsmith.model.cell import text
 from recsmith.model.gnn import Gnn
 from recsmith.model.item_filter import Filter
 
@@ -43,7 +44,8 @@ def describe(candidate: Gnn | Filter) -> str:
 def _gnn(candidate: Gnn) -> str:
     """What every network has, then what differs from the default."""
     operators = "+".join(candidate.operators) or "none"
-    shown = {"family", "operators", "dimension", "activation", "combination", "loss", "learning_rate", "weight_decay"}
+    shown = {"family", "operators", "inputs", "dimension", "activation", "combination", "loss"}
+    shown |= {"learning_rate", "weight_decay"}
     extra = {
         name: getattr(candidate, name)
         for name, field in Gnn.model_fields.items()
@@ -53,7 +55,8 @@ def _gnn(candidate: Gnn) -> str:
         f"gnn {operators} d={candidate.dimension} {candidate.activation} {candidate.combination} {candidate.loss} "
         f"lr={candidate.learning_rate:g} wd={candidate.weight_decay:g}"
     )
-    return " ".join([start, *(f"{name}={_short(value)}" for name, value in extra.items())])
+    cell = [f"inputs={text(candidate.inputs)}"] if candidate.inputs else []
+    return " ".join([start, *cell, *(f"{name}={_short(value)}" for name, value in extra.items())])
 
 
 def _short(value: object) -> str:

@@ -21,12 +21,19 @@ from recsmith.model.names import (
 )
 
 
+def _is_chain(inputs: tuple[tuple[int, ...], ...]) -> bool:
+    return not inputs
+
+
 class Gnn(Section):
     """Node vectors -> one operator a layer -> combination of the layers -> dot product, trained by a ranking loss."""
 
     family: Literal["gnn"] = "gnn"
     operators: tuple[Annotated[str, one_of(OPERATORS)], ...] = ("lightgcn", "lightgcn", "lightgcn")
     """One a layer; empty or all ``none`` is matrix factorisation."""
+    inputs: Annotated[tuple[tuple[Annotated[int, Field(ge=0)], ...], ...], Field(exclude_if=_is_chain)] = ()
+    """For each layer the earlier outputs that it reads the mean of: 0 the id embeddings, ``l`` those of layer ``l``;
+    empty: a chain, each layer reads the one before it. Not written down where it is empty."""
     dimension: int = Field(default=64, ge=1)
     start: Annotated[str, one_of(STARTS)] = "random"
     """Id embeddings before training: random, or the leading singular vectors of the normalised graph."""
@@ -88,6 +95,22 @@ class Gnn(Section):
     combination last, mean or concat, no contrast, no dropout, head dot; recsmith/engine/train/decoupled.py); 0:
     propagate once, after training."""
     head: Literal["dot", "cosine"] = "dot"
+
+    @model_validator(mode="after")
+    def _connected(self) -> Gnn:
+        if self.inputs and len(self.inputs) != len(self.operators):
+            raise ValueError(f"inputs name what {len(self.inputs)} layers read, and there are {len(self.operators)}")
+        for layer, sources in enumerate(self.inputs, 1):
+            if not sources or sorted(set(sources)) != list(sources) or sources[-1] >= layer:
+                raise ValueError(
+                    f"inputs[{layer - 1}] = {list(sources)}: layer {layer} reads at least one output of an earlier "
+                    f"one, each once and in order, from 0 (the id embeddings) to {layer - 1}"
+                )
+        read = {source for sources in self.inputs for source in sources}
+        idle = set(range(1, len(self.inputs))) - read if self.combination == "last" else set()
+        if idle:
+            raise ValueError(f"nobody reads layer {min(idle)}: neither a later layer nor combination last")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Gnn:

@@ -12,6 +12,7 @@ from typing import Any
 from recsmith.errors import UserError
 from recsmith.files import write_json, write_text
 from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.cell import text
 from recsmith.model.names import METRICS
 from recsmith.model.record import Record
 from recsmith.search.filter_space import knobs_read
@@ -147,7 +148,9 @@ def _knobs(record: Record) -> dict[str, Any]:
     """The knobs of a record that its form reads, as text where they are lists."""
     if isinstance(record.architecture, Filter):
         return knobs_read(record.architecture)
-    values = record.architecture.model_dump(mode="json") if record.architecture else {}
+    if record.architecture is None:
+        return {}
+    values = {**record.architecture.model_dump(mode="json"), "inputs": text(record.architecture.inputs)}
     return {name: "+".join(value) if isinstance(value, list) else value for name, value in values.items()}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from recsmith.config.search import Space
+from recsmith.model import cell
 from recsmith.model.architecture import Filter, Gnn, architecture
 from recsmith.model.names import EDGE_READERS, HEADED, LINEAR_OPERATORS, OPERATORS
 from recsmith.search.tree import Tree, choice
@@ -59,16 +60,31 @@ def _uniform(space: Space) -> Tree:
 def _of_operator(name: str, space: Space) -> Tree:
     if name == "none":
         return {}
-    return {"layers": choice(space.layers), **_between({name}, space)}
+    return {"layers": _depths(space, {}), **_between({name}, space)}
 
 
 def _mixed(space: Space) -> Tree:
     """An operator for each layer."""
-    chains = [
-        {"_name": str(depth), **{f"operator_{layer}": choice(space.operators) for layer in range(1, depth + 1)}}
-        for depth in space.layers
-    ]
-    return {"layers": choice(chains), **_between(set(space.operators), space)}
+    operator = choice(space.operators)
+    own = {depth: {f"operator_{layer}": operator for layer in range(1, depth + 1)} for depth in space.layers}
+    return {"layers": _depths(space, own), **_between(set(space.operators), space)}
+
+
+def _depths(space: Space, own: dict[int, Tree]) -> dict[str, Any]:
+    """The number of layers, with what is chosen for each number: ``own`` and how the layers are connected."""
+    cells = "cell" in space.structure
+    if not own and not cells:
+        return choice(space.layers)
+    wired = {depth: _connections(depth, space) if cells else {} for depth in space.layers}
+    return choice([{"_name": str(depth), **own.get(depth, {}), **wired[depth]} for depth in space.layers])
+
+
+def _connections(depth: int, space: Space) -> Tree:
+    """A chain, or what each layer after the first reads; one layer has nothing to choose."""
+    if depth == 1:
+        return {}
+    inputs = {f"inputs_{layer}": choice(cell.choices(layer)) for layer in range(2, depth + 1)}
+    return {"structure": choice([{"_name": name, **(inputs if name == "cell" else {})} for name in space.structure])}
 
 
 def _between(operators: set[str], space: Space) -> Tree:
@@ -120,6 +136,8 @@ def to_gnn(values: dict[str, Any]) -> Gnn | Filter:
     depth = int(values.pop("layers", 0))
     shared = values.pop("operator", None)
     operators = [values.pop(f"operator_{layer}", shared) for layer in range(1, depth + 1)]
+    operators, inputs = _connected(operators, values)
+    depth = len(operators)
     unread = set(READERS) - set(_read(operators))
     if set(operators) <= {"none"}:
         # Mixed layers that all pass on nothing: noise on nothing has nothing to agree on.
@@ -129,7 +147,15 @@ def to_gnn(values: dict[str, Any]) -> Gnn | Filter:
     if "contrast_layer" in values:
         values["contrast_layer"] = min(values["contrast_layer"], max(depth, 1))
     values = {name: value for name, value in values.items() if name not in unread}
-    return architecture({**values, "operators": operators}, "proposal")
+    return architecture({**values, "operators": operators, "inputs": inputs}, "proposal")
+
+
+def _connected(operators: list[str], values: dict[str, Any]) -> tuple[list[str], cell.Inputs]:
+    """The layers that somebody reads, and what each of these reads; the choices are taken out of ``values``."""
+    chosen = [values.pop(f"inputs_{layer}", "0") for layer in range(1, len(operators) + 1)]
+    if values.pop("structure", "chain") == "chain":
+        return operators, ()
+    return cell.plain(operators, tuple(cell.read(choice) for choice in chosen), values["combination"])
 
 
 def _linear(values: dict[str, Any]) -> bool:
@@ -144,6 +170,14 @@ def expresses(candidate: Gnn, space: Space) -> bool:
     return (
         operators <= set(space.operators)
         and (bool(space.mixed_operators) or len(operators) == 1)
-        and (operators == {"none"} or depth in space.layers)
+        and (
+            operators == {"none"} or depth in space.layers or ("cell" in space.structure and depth < max(space.layers))
+        )
         and candidate.dimension <= max(space.dimension)
+        and (not candidate.inputs or _is_cell(candidate, space))
     )
+
+
+def _is_cell(candidate: Gnn, space: Space) -> bool:
+    """Whether a search could have drawn it; a layer that nobody reads is left out, so that it may have fewer."""
+    return "cell" in space.structure and all(len(sources) <= cell.WIDEST for sources in candidate.inputs)

@@ -10,6 +10,7 @@ _GNN = Space(
     operators=("none", "lightgcn", "gcn", "sage", "gat"),
     mixed_operators=False,
     layers=(1, 2, 3, 4),
+    structure=("chain",),
     dimension=(32, 64, 128),
     start=("random", "spectral"),
     activation=("identity", "relu", "leaky_relu", "elu"),

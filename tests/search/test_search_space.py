@@ -12,6 +12,7 @@ from nni.common.hpo_utils import deformat_parameters, format_parameters, format_
 from recsmith.config.base import parse
 from recsmith.config.search import Search, Space
 from recsmith.errors import UserError
+from recsmith.model import cell
 from recsmith.model.architecture import Filter, Gnn, architecture
 from recsmith.model.names import (
     COMBINATIONS,
@@ -48,6 +49,7 @@ EVERYTHING: dict[str, Any] = {
         "schedule": list(SCHEDULES),
         "propagate_every": [0, 1, 4],
         "head": ["dot", "cosine"],
+        "structure": ["chain", "cell"],
     },
 }
 """A space in which every choice stands somewhere."""
@@ -132,7 +134,18 @@ def test_a_network_has_only_knobs_that_something_in_it_reads(values: dict[str, A
         assert "log_q" not in changed or network.loss == "in_batch_softmax" or network.sampling != "uniform"
         assert "contrast" not in changed or operators - {"none"}
         assert network.contrast_layer <= max(len(network.operators), 1)
-    assert {"heads", "edge_dimension", "margin", "hard_pool", "log_q", "contrast", "schedule", "head"} <= turned
+        assert network.inputs != cell.chain(len(network.operators)) or not network.inputs
+    assert {
+        "inputs",
+        "heads",
+        "edge_dimension",
+        "margin",
+        "hard_pool",
+        "log_q",
+        "contrast",
+        "schedule",
+        "head",
+    } <= turned
 
 
 def test_a_mixture_is_a_main_part_and_a_low_pass_that_share_their_exponents() -> None:

@@ -11,6 +11,16 @@ Layers = list[torch.Tensor]
 """Shapes: (L + 1) times (n, D), the input first."""
 
 
+def mean(layers: Layers) -> torch.Tensor:
+    """The average, added up in place: a table of all nodes is large; shapes: -> (n, D)."""
+    if len(layers) == 1:
+        return layers[0]
+    total = layers[0] + layers[1]
+    for layer in layers[2:]:
+        total += layer
+    return total.div_(len(layers))
+
+
 class Last(nn.Module):
     """The output of the last layer; shapes: -> (n, D)."""
 
@@ -19,15 +29,10 @@ class Last(nn.Module):
 
 
 class Mean(nn.Module):
-    """The average, added up in place: a table of all nodes is large; shapes: -> (n, D)."""
+    """The average; shapes: -> (n, D)."""
 
     def forward(self, layers: Layers) -> torch.Tensor:
-        if len(layers) == 1:
-            return layers[0]
-        total = layers[0] + layers[1]
-        for layer in layers[2:]:
-            total += layer
-        return total.div_(len(layers))
+        return mean(layers)
 
 
 class Concat(nn.Module):

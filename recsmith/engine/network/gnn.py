@@ -1,4 +1,7 @@
-"""The graph neural network: id embeddings, one operator a layer, a combination of the layers, a head."""
+"""The graph neural network: id embeddings, one operator a layer, a combination of the layers, a head.
+
+A layer reads the one before it, or, in a cell, the mean of the earlier ones that ``Gnn.inputs`` names.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from recsmith.engine.network import needs
-from recsmith.engine.network.combine import combination
+from recsmith.engine.network.combine import combination, mean
 from recsmith.engine.network.start import spectral
 from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.graph.graph import Graph
@@ -65,9 +68,14 @@ class Network(nn.Module):
         """
         found = [self.embeddings if nodes is None else self.embeddings.index_select(0, nodes)]
         for number, seen in enumerate(self._seen(adjacency)):
-            out = self._step(number, found[-1], seen)
+            out = self._step(number, self._read(number, found), seen)
             found.append(_shaken(out, noise) if noise else out)
         return found
+
+    def _read(self, number: int, found: list[torch.Tensor]) -> torch.Tensor:
+        """What a layer takes in, of the outputs that are there; shapes: -> (n, D)."""
+        inputs = self.architecture.inputs
+        return mean([found[source] for source in inputs[number]]) if inputs else found[-1]
 
     def combine(self, layers: list[torch.Tensor]) -> torch.Tensor:
         """One vector a node; shapes: (L + 1) times (n, D) -> (n, D) or (n, (L + 1) D)."""

@@ -28,7 +28,8 @@ def tables(architecture: Gnn, n_events: int) -> int:
     each = (architecture.dropout > 0) + (architecture.activation != "identity") + architecture.residual
     each += CONTRAST[architecture.contrast]
     combined = {"learned": 2, "attention": 5, "gru": 14}.get(architecture.combination, 0)
-    return own + each * layers + combined * (layers + 1)
+    mixed = sum(len(sources) > 1 for sources in architecture.inputs)
+    return own + mixed + each * layers + combined * (layers + 1)
 
 
 def words_of_an_entry(architecture: Gnn, n_events: int) -> int:

@@ -95,6 +95,7 @@ def is_linear(architecture: Gnn) -> bool:
         set(architecture.operators) <= set(LINEAR_OPERATORS)
         and architecture.combination in COMBINATIONS
         and architecture.activation == "identity"
+        and not architecture.inputs
     )
 
 
@@ -102,5 +103,6 @@ def _check_linear(architecture: Gnn) -> None:
     if not is_linear(architecture):
         raise UserError(
             f"{describe(architecture)} cannot be propagated in blocks. What can: operators "
-            f"{' or '.join(LINEAR_OPERATORS)}, combination {', '.join(COMBINATIONS)}, activation identity."
+            f"{' or '.join(LINEAR_OPERATORS)}, combination {', '.join(COMBINATIONS)}, activation identity, layers in a "
+            "chain."
         )
