@@ -16,10 +16,11 @@ from recsmith.engine.fit import FitSettings, Fitted, fit
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Filter, Gnn
 from recsmith.model.record import Record
 from recsmith.search import choose
 from recsmith.search.attempt import answer
+from recsmith.search.blending import blend
 from recsmith.search.climb import Climb
 from recsmith.search.progress import Progress
 from recsmith.search.rescore import finalists, rescore
@@ -38,7 +39,7 @@ RESERVED = 1.1
 class Candidate:
     """What could be recommended with, and what valid says of it."""
 
-    architecture: Gnn | Filter
+    architecture: Architecture
     epochs: int
     """The best on valid; 0 for filters."""
     valid: dict[str, float]
@@ -72,7 +73,7 @@ class _TimeUp(Exception):
     """The time for training is over; what it has reached is known from its history."""
 
 
-def of_one(architecture: Gnn | Filter, data: Data, given: Sections, minutes: float, say: Say) -> Choice:
+def of_one(architecture: Architecture, data: Data, given: Sections, minutes: float, say: Say) -> Choice:
     """``architecture`` with its best number of epochs, found within ``minutes``."""
     search, settings = given.search, settings_of(data, given)
     history: list[dict[str, Any]] = []
@@ -110,7 +111,7 @@ def settings_of(data: Data, given: Sections) -> FitSettings:
     )
 
 
-def _reached(architecture: Gnn | Filter, history: Sequence[dict[str, Any]], metric: str) -> Candidate:
+def _reached(architecture: Architecture, history: Sequence[dict[str, Any]], metric: str) -> Candidate:
     """The best epoch so far; the first epoch is always evaluated."""
     best = max((row for row in history if metric in row), key=lambda row: row[metric])
     return Candidate(architecture, best["epoch"], {metric: best[metric]})
@@ -127,7 +128,7 @@ def of_space(data: Data, given: Sections, trials: int, minutes: float, say: Say)
     settings = FitSettings(**fit_values(task), spectra=task.spectra)
     _decompose(task.space, data.fit, settings)
     answers = _answers(task, data, end, say)
-    rows = rescore(task, choose.candidates(task, answers, []), say)
+    rows = blend(task, rescore(task, choose.candidates(task, answers, []), say), say)
     best = choose.crown(rows, search.metric, data.fit.n_users, data.fit.n_items).record
     whole = [row for row in rows if row.final(search.metric) is not None]
     ordered = sorted(whole, key=lambda row: -row.record.metrics[search.metric])

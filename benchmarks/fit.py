@@ -18,20 +18,20 @@ from recsmith.errors import UserError
 from recsmith.files import read_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn, architecture, describe
+from recsmith.model.architecture import Architecture, architecture, describe
 
 SETTINGS = "settings.json"
 """Beside the graphs: fields of FitSettings."""
 
 
-def pair(chosen: Gnn | Filter, fit_graph: Graph, refit: Graph, valid: Relevant, settings: FitSettings) -> list[Fitted]:
+def pair(chosen: Architecture, fit_graph: Graph, refit: Graph, valid: Relevant, settings: FitSettings) -> list[Fitted]:
     """The candidate, stopped by ``valid``, and the final model, fitted for as many epochs."""
     candidate = fit(chosen, fit_graph, settings, valid, on_epoch=lambda row: print(row, flush=True))
     final = fit(chosen, refit, replace(settings, epochs=candidate.epochs or None))
     return [replace(fitted, learnt=None) for fitted in (candidate, final)]
 
 
-def named(text: str) -> tuple[str, Gnn | Filter]:
+def named(text: str) -> tuple[str, Architecture]:
     """``NAME=FILE`` as a name and the architecture in the file."""
     name, equals, file = text.partition("=")
     if not (name and equals and file):

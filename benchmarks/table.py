@@ -13,7 +13,7 @@ from recsmith.config.base import Run, Section, parse
 from recsmith.config.search import Search
 from recsmith.errors import UserError
 from recsmith.files import digest, read_json, write_json
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Architecture, architecture
 from recsmith.model.record import Record
 from recsmith.search.attempt import failed
 from recsmith.search.space import SearchSpace, space_of
@@ -61,7 +61,7 @@ class Table(Section):
         """Read a table; UserError where it is none."""
         return parse(read_json(path), cls, str(path))
 
-    def candidates(self) -> list[tuple[Gnn | Filter, Row]]:
+    def candidates(self) -> list[tuple[Architecture, Row]]:
         """Every row with its architecture; UserError where a candidate of the space has none."""
         found = [(self._candidate(row), row) for row in self.rows]
         missing = self.space.size - len({digest(candidate.model_dump(mode="json")) for candidate, _ in found})
@@ -72,7 +72,7 @@ class Table(Section):
             )
         return found
 
-    def _candidate(self, row: Row) -> Gnn | Filter:
+    def _candidate(self, row: Row) -> Architecture:
         if row.architecture is not None:
             return architecture(row.architecture, "table: architecture")
         return self.space.architecture(row.proposal)
@@ -93,7 +93,7 @@ def lay_out(table: Table, task: Task, shares: Iterable[float] = (1.0,)) -> None:
             store.save(_record(row, candidate, task.at(share), table.search))
 
 
-def _record(row: Row, candidate: Gnn | Filter, task: Task, search: Search) -> Record:
+def _record(row: Row, candidate: Architecture, task: Task, search: Search) -> Record:
     key = task.key(candidate)
     if row.status != "done":
         return failed(candidate, key, row.error or row.status, row.status)

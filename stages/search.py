@@ -9,6 +9,7 @@ from recsmith.model.record import read_records
 from recsmith.retrain.incumbent import last_winner
 from recsmith.search import choose, drive
 from recsmith.search.attempt import tried
+from recsmith.search.blending import blend
 from recsmith.search.rescore import rescore
 from recsmith.search.space import SearchSpace
 from recsmith.search.task import Task, task_of
@@ -31,7 +32,7 @@ def run(context: Context) -> None:
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
     answers = drive.search(task, context.work, context.say)
     rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
-    rows = rescore(task, rows, context.say)
+    rows = blend(task, rescore(task, rows, context.say), context.say)
     best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
     choose.write(context.out, task, rows, best)
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})

@@ -20,7 +20,7 @@ from recsmith.errors import UserError
 from recsmith.files import read_json, write_json, write_text
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn, architecture, describe
+from recsmith.model.architecture import Architecture, Blend, architecture, describe
 from recsmith.model.record import cutoffs_with
 from recsmith.retrain.warm import starts
 from stages._fitting import SPECTRA
@@ -55,7 +55,7 @@ def run(context: Context) -> None:
 def _fit(
     context: Context,
     name: str,
-    winner: Gnn | Filter,
+    winner: Architecture,
     graph: Graph,
     settings: FitSettings,
     valid: Relevant | None,
@@ -65,7 +65,7 @@ def _fit(
     return fit(winner, graph, settings, valid, told, said, start=starts.get(name))
 
 
-def _starts(context: Context, winner: Gnn | Filter) -> Mapping[str, Start]:
+def _starts(context: Context, winner: Architecture) -> Mapping[str, Start]:
     """What the incumbent learnt, by the ids of today's graph; nothing where it cannot be gone on from."""
     found = starts(DATA / "incumbent", winner, DATA / "graph/users.parquet", DATA / "graph/items.parquet")
     if isinstance(found, str):
@@ -76,7 +76,7 @@ def _starts(context: Context, winner: Gnn | Filter) -> Mapping[str, Start]:
     return found
 
 
-def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
+def read_best(path: Path, params: Train) -> tuple[Architecture, FitSettings]:
     """The winner and the settings of its trial, with at least the training that ``params`` allow, by their means."""
     best = read_json(path)
     try:
@@ -84,8 +84,11 @@ def read_best(path: Path, params: Train) -> tuple[Gnn | Filter, FitSettings]:
         winner = architecture(best["architecture"], f"{path}: architecture")
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} describes no winner ({error}). Run the stage search again.") from error
-    longer = max(settings.max_epochs, params.max_epochs), max(settings.patience, params.patience)
     means = {name: getattr(params, name) for name in ("precision", "accumulate", "fan_out")}
+    if isinstance(winner, Blend):
+        # Its parts are trained as they were when it was chosen: a schedule spans the epochs that were allowed.
+        return winner, replace(settings, **means)
+    longer = max(settings.max_epochs, params.max_epochs), max(settings.patience, params.patience)
     return winner, replace(settings, max_epochs=longer[0], patience=longer[1], **means)
 
 
@@ -102,9 +105,10 @@ def _said(context: Context, name: str) -> Callable[[str], None]:
 
 
 def history_csv(models: dict[str, Fitted], metric: str) -> str:
-    """A row an epoch: model, epoch, loss, and the metric where it was evaluated."""
+    """A row an epoch (of each part of a blend): model, epoch, loss, and the metric where it was evaluated."""
     text = io.StringIO()
-    rows = [[name, row["epoch"], row["loss"], row.get(metric, "")] for name in models for row in models[name].history]
+    fits = [(name, fitted) for name, whole in models.items() for fitted in (whole, *whole.parts)]
+    rows = [[name, row["epoch"], row["loss"], row.get(metric, "")] for name, fitted in fits for row in fitted.history]
     csv.writer(text, lineterminator="\n").writerows([["model", "epoch", "loss", metric], *rows])
     return text.getvalue()
 

@@ -20,6 +20,7 @@ from recsmith.evaluation.links import sample_pairs, threshold_on
 from recsmith.evaluation.pair_scores import model_pair_scores
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
+from recsmith.model.architecture import Blend
 from recsmith.model.contract import Model
 from recsmith.model.record import CUTOFFS, Knob, Record, choose, cutoffs_with, record_key
 
@@ -92,6 +93,7 @@ def tune(
 
 def refit(record: Record, graph: Graph, settings: FitSettings) -> Model:
     """The baseline of ``record`` on another graph: equal knobs, and as many epochs as were best where it has any."""
+    assert not isinstance(record.architecture, Blend)
     candidate = Candidate(record.name, record.architecture, record.knobs)
     return _fitted(candidate, graph, replace(settings, epochs=record.epochs))[0]
 

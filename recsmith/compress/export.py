@@ -8,10 +8,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from scipy import sparse
 
+from recsmith.compress.blend import blends
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.largest import Wanted, largest
 from recsmith.compress.low_rank import balanced, factors
 from recsmith.config.compress import Export
+from recsmith.engine.blend import BlendModel
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.model.contract import FilterModel, Model, VectorModel
@@ -77,8 +79,12 @@ def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
     """The fp32 forms of a fitted model by name.
 
     Networks, sparse filters and those of low rank have one, ``exact``; other filters have low rank plus sparse in the
-    splits of :func:`forms`, the first of them as the parameters say. Raises UserError for a model of neither family.
+    splits of :func:`forms`, the first of them as the parameters say; a blend has the forms of its filters. Raises
+    UserError for a model of no family.
     """
+    if isinstance(model, BlendModel):
+        parts = [(factor, export(part, graph, params, seed, memory_mb)) for factor, part in model.parts]
+        return blends(parts, model.popularity)
     if isinstance(model, VectorModel):
         return {EXACT: _two_towers(model, graph)}
     if isinstance(model, SparseFilter):

@@ -41,6 +41,9 @@ def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
     rows = [table.dequantised() for table in tables if table is not None]
     if round(knobs.sparsity * model.rank) < 1 or model.rank < 2 or model.sparse is not None:
         return None
+    if 0 < model.projected < model.rank:
+        # The columns of a blend answer to different tables; there is no one norm to compare them by.
+        return None
     kept = np.flatnonzero(_mask(np.concatenate(rows), knobs))
     return kept if len(kept) else np.array([int(np.argmax(np.abs(rows[0]).sum(axis=0)))])
 

@@ -152,6 +152,8 @@ class Search(Section):
     """Filters are measured on at most so many valid users, drawn by the seed."""
     rescore: int = Field(default=5, ge=1)
     """The best so many filters of these are measured on all valid users, and only then one is crowned."""
+    blend: int = Field(default=2, ge=1)
+    """The best so many candidates at most are added up, where valid gains by it; 1: none are."""
     max_epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=3, ge=1)
     evaluate_every: int = Field(default=2, ge=1)

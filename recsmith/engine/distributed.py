@@ -32,7 +32,7 @@ from recsmith.errors import UserError, unknown
 from recsmith.files import read_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Gnn, architecture
 
 T = TypeVar("T")
 
@@ -100,8 +100,8 @@ def read_architecture(path: Path) -> Gnn:
     values = read_json(path)
     inner = values.get("architecture", values) if isinstance(values, dict) else values
     chosen = architecture(inner, str(path))
-    if isinstance(chosen, Filter):
-        raise UserError(f"{path} describes a filter; filters are fitted in one process.")
+    if not isinstance(chosen, Gnn):
+        raise UserError(f"{path} describes a {chosen.family}; only networks are trained in several processes.")
     return chosen
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from recsmith.engine.blend import BlendModel, spread
 from recsmith.engine.devices import repeatable, resolve
 from recsmith.engine.filters import fit_filter
 from recsmith.engine.network.gnn import needed_bytes
@@ -13,13 +18,14 @@ from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say
 from recsmith.engine.sparse.blockwise import is_linear
 from recsmith.engine.train.team import Team
 from recsmith.engine.train.training import Training
+from recsmith.engine.vectors import popularity
 from recsmith.errors import SizedOut, UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn, describe
+from recsmith.model.architecture import Architecture, Blend, Filter, Gnn, describe
 from recsmith.model.contract import Model
 
-__all__ = ["FitSettings", "Fitted", "OnEpoch", "Say", "Start", "fit"]
+__all__ = ["FitSettings", "Fitted", "OnEpoch", "Say", "Start", "blended", "fit"]
 
 
 def _loud(text: str) -> None:
@@ -32,7 +38,7 @@ def _quiet(row: dict[str, object]) -> None:
 
 
 def fit(
-    architecture: Gnn | Filter,
+    architecture: Architecture,
     graph: Graph,
     settings: FitSettings,
     valid: Relevant | None = None,
@@ -55,6 +61,8 @@ def fit(
         raise UserError("The graph has no edges: there is nothing to learn from.")
     if isinstance(architecture, Filter):
         return Fitted(_filter(architecture, graph, settings), architecture, 0)
+    if isinstance(architecture, Blend):
+        return blended(architecture, _parts(architecture, graph, settings, on_epoch, say), graph, settings.seed)
     _fits(architecture, graph, settings)
     if settings.epochs is None and (valid is None or not len(valid.users)):
         raise UserError("Early stopping needs valid pairs and there are none; give a number of epochs or more data.")
@@ -62,6 +70,29 @@ def fit(
     with repeatable(settings.seed, settings.threads, device):
         judged = valid if settings.epochs is None else None
         return Training(architecture, graph, judged, settings, device, team or Team(), say, start).run(on_epoch)
+
+
+def _parts(architecture: Blend, graph: Graph, settings: FitSettings, on_epoch: OnEpoch, say: Say) -> list[Fitted]:
+    """Each part fitted for the epochs that the blend names, with checkpoints of its own."""
+    found = []
+    for number, (part, epochs) in enumerate(zip(architecture.parts, architecture.epochs, strict=True), start=1):
+        say(f"part {number} of {len(architecture.parts)}: {describe(part)}")
+        folder = None if settings.checkpoints is None else str(Path(settings.checkpoints) / f"part{number}")
+        own = replace(settings, epochs=epochs or None, checkpoints=folder)
+        found.append(fit(part, graph, own, None, on_epoch, say))
+    return found
+
+
+def blended(architecture: Blend, parts: Sequence[Fitted], graph: Graph, seed: int) -> Fitted:
+    """The blend of parts that are fitted already; the spread of their scores is that of ``seed``'s users."""
+    empty = np.diff(graph.indptr) == 0
+    factors = [
+        weight / spread(part.model, np.flatnonzero(~empty), seed)
+        for part, weight in zip(parts, architecture.weights, strict=True)
+    ]
+    models = [part.model for part in parts]
+    model = BlendModel(list(zip(factors, models, strict=True)), popularity(graph), empty)
+    return Fitted(model, architecture, max(architecture.epochs), parts=tuple(parts))
 
 
 def _filter(architecture: Filter, graph: Graph, settings: FitSettings) -> Model:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from recsmith.errors import UserError, unknown
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture
 from recsmith.model.contract import Model
 from recsmith.model.names import PRECISIONS
 
@@ -61,13 +61,15 @@ class Fitted:
     """A fitted candidate."""
 
     model: Model
-    architecture: Gnn | Filter
+    architecture: Architecture
     epochs: int
     """The epoch that was kept; 0 for filters."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """A row an epoch: ``epoch``, ``loss``, and the metric where it was evaluated."""
     learnt: dict[str, torch.Tensor] | None = None
     """All that a network learnt, by parameter: what a later fit may start from; None for filters."""
+    parts: tuple[Fitted, ...] = ()
+    """Of a blend."""
 
 
 def last_epoch(settings: FitSettings) -> int:

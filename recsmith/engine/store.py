@@ -1,19 +1,22 @@
-"""A fitted candidate in a folder: vectors as safetensors, filters as their knobs alone."""
+"""A fitted candidate in a folder: vectors as safetensors, filters as their knobs alone, parts of a blend below it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from recsmith.engine.blend import BlendModel
 from recsmith.engine.fit import FitSettings, Fitted, fit
-from recsmith.engine.vectors import vectors
+from recsmith.engine.vectors import popularity, vectors
 from recsmith.errors import UserError
 from recsmith.files import read_json, replacing, write_json
 from recsmith.graph.graph import Graph
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Architecture, Blend, Filter, Gnn, architecture
 from recsmith.model.contract import VectorModel
 
 META = "model.json"
@@ -24,15 +27,23 @@ LEARNT = "learnt.safetensors"
 
 def save_model(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
     """Write ``fitted`` to ``folder``, which is replaced as a whole; ``graph`` is the one that it was fitted on."""
-    values = fitted.architecture.model_dump(mode="json")
-    meta = {"architecture": values, "epochs": fitted.epochs, "graph": graph.hash}
     with replacing(folder) as aside:
-        aside.mkdir()
-        if isinstance(fitted.model, VectorModel):
-            save_file(_tables(fitted.model), aside / TENSORS)
-        if fitted.learnt is not None:
-            save_file({name: value.contiguous() for name, value in fitted.learnt.items()}, aside / LEARNT)
-        write_json(aside / META, meta)
+        _save(fitted, aside, graph)
+
+
+def _save(fitted: Fitted, folder: Path, graph: Graph) -> None:
+    folder.mkdir()
+    values = fitted.architecture.model_dump(mode="json")
+    meta: dict[str, Any] = {"architecture": values, "epochs": fitted.epochs, "graph": graph.hash}
+    if isinstance(fitted.model, VectorModel):
+        save_file(_tables(fitted.model), folder / TENSORS)
+    if fitted.learnt is not None:
+        save_file({name: value.contiguous() for name, value in fitted.learnt.items()}, folder / LEARNT)
+    if isinstance(fitted.model, BlendModel):
+        meta["factors"] = [factor for factor, _ in fitted.model.parts]
+    for number, part in enumerate(fitted.parts, start=1):
+        _save(part, folder / f"part{number}", graph)
+    write_json(folder / META, meta)
 
 
 def _tables(model: VectorModel) -> dict[str, torch.Tensor]:
@@ -59,12 +70,24 @@ def load_model(folder: Path | str, graph: Graph, settings: FitSettings | None = 
         )
     if isinstance(candidate, Filter):
         return fit(candidate, graph, settings or FitSettings())
+    if isinstance(candidate, Blend):
+        return _blend(Path(folder), candidate, meta, graph, settings)
     tables = _read(Path(folder) / TENSORS, "user_vectors", "item_vectors")
     return Fitted(vectors(tables["user_vectors"], tables["item_vectors"], graph), candidate, epochs)
 
 
-def load_learnt(folder: Path | str) -> tuple[Gnn | Filter, dict[str, torch.Tensor] | None]:
-    """The architecture in a folder that :func:`save_model` wrote, and what it learnt (None: it is a filter)."""
+def _blend(folder: Path, candidate: Blend, meta: dict[str, Any], graph: Graph, settings: FitSettings | None) -> Fitted:
+    factors = meta.get("factors", [])
+    if len(factors) != len(candidate.parts):
+        raise UserError(f"{folder / META} names {len(factors)} factors for {len(candidate.parts)} parts.")
+    parts = [load_model(folder / f"part{number}", graph, settings) for number in range(1, len(factors) + 1)]
+    models = [part.model for part in parts]
+    model = BlendModel(list(zip(factors, models, strict=True)), popularity(graph), np.diff(graph.indptr) == 0)
+    return Fitted(model, candidate, meta["epochs"], parts=tuple(parts))
+
+
+def load_learnt(folder: Path | str) -> tuple[Architecture, dict[str, torch.Tensor] | None]:
+    """The architecture in a folder that :func:`save_model` wrote, and what it learnt (None: it is no network)."""
     path = Path(folder) / META
     chosen = architecture(read_json(path).get("architecture"), f"{path}: architecture")
     return chosen, _read(Path(folder) / LEARNT) if isinstance(chosen, Gnn) else None

@@ -1,4 +1,4 @@
-"""One type for every candidate: a graph neural network or an item filter (docs/design.md, "Architecture")."""
+"""One type for every candidate: a graph neural network, an item filter, or a blend of these (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ from pydantic import Field
 
 from recsmith.config.base import parse
 from recsmith.files import digest
+from recsmith.model.blend import Blend
 from recsmith.model.cell import text
 from recsmith.model.gnn import Gnn
 from recsmith.model.item_filter import Filter
 
-__all__ = ["Architecture", "Filter", "Gnn", "architecture", "describe", "key"]
+__all__ = ["Architecture", "Blend", "Filter", "Gnn", "architecture", "describe", "key"]
 
-Architecture = Annotated[Gnn | Filter, Field(discriminator="family")]
+Architecture = Annotated[Gnn | Filter | Blend, Field(discriminator="family")]
+FAMILIES: dict[str, type[Gnn] | type[Filter] | type[Blend]] = {"gnn": Gnn, "filter": Filter, "blend": Blend}
 
 
-def architecture(value: object, where: str = "architecture") -> Gnn | Filter:
+def architecture(value: object, where: str = "architecture") -> Architecture:
     """Read an architecture from plain values; UserError names what does not fit."""
     family = value.get("family", "gnn") if isinstance(value, dict) else None
-    model: type[Gnn] | type[Filter] = Filter if family == "filter" else Gnn
-    return parse(value, model, where)
+    return parse(value, FAMILIES.get(str(family), Gnn), where)
 
 
-def key(candidate: Gnn | Filter) -> str:
+def key(candidate: Architecture) -> str:
     """The candidate's canonical name: the hash of its values."""
     return digest(candidate.model_dump(mode="json"))
 
 
-def recency(candidate: Gnn | Filter) -> float:
+def recency(candidate: Architecture) -> float:
     """How fast histories fade when they are scored; networks read them as they are."""
-    return candidate.recency if isinstance(candidate, Filter) else 0.0
+    return 0.0 if isinstance(candidate, Gnn) else candidate.recency
 
 
-def describe(candidate: Gnn | Filter) -> str:
+def describe(candidate: Architecture) -> str:
     """One line for tables and logs."""
-    if not isinstance(candidate, Filter):
+    if isinstance(candidate, Blend):
+        parts = zip(candidate.parts, candidate.weights, strict=True)
+        return "blend " + " + ".join(f"{weight:g} * ({describe(part)})" for part, weight in parts)
+    if isinstance(candidate, Gnn):
         return _gnn(candidate)
     return f"filter {_filter(candidate)}" + (f" recency={candidate.recency:g}" if candidate.recency else "")
 

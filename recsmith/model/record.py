@@ -10,7 +10,7 @@ from pydantic import Field
 
 from recsmith.config.base import Section, parse
 from recsmith.files import digest, read_json, write_json
-from recsmith.model.architecture import Architecture, Filter, Gnn, describe
+from recsmith.model.architecture import Architecture, describe
 
 CUTOFFS = (5, 10, 20)
 Knob = bool | int | float | str
@@ -58,7 +58,7 @@ class Record(Section):
 
 
 def record_key(
-    name: str, candidate: Gnn | Filter | None, knobs: dict[str, Knob], budget: dict[str, Knob | None]
+    name: str, candidate: Architecture | None, knobs: dict[str, Knob], budget: dict[str, Knob | None]
 ) -> str:
     """The key of a record: the hash of the candidate and everything else that decides its result."""
     values = candidate.model_dump(mode="json") if candidate is not None else None

@@ -69,6 +69,8 @@ def metric(name: str) -> str:
 
 def architecture(value: dict[str, Any]) -> str:
     """An architecture in a few words, with its article: ``a two-layer LightGCN network``."""
+    if value.get("family") == "blend":
+        return "a blend of " + " and ".join(architecture(part) for part in value.get("parts", ()))
     if value.get("family") == "filter":
         kind = FILTERS.get(str(value.get("kind")), "an item filter")
         return f"{kind} on fading histories" if value.get("recency") else kind
@@ -81,11 +83,14 @@ def architecture(value: dict[str, Any]) -> str:
 
 def family(name: str) -> str:
     """A family's name on the page."""
-    return {"gnn": "graph network", "filter": "item filter"}.get(name, name)
+    return {"gnn": "graph network", "filter": "item filter", "blend": "blend"}.get(name, name)
 
 
 def knobs(value: dict[str, Any]) -> dict[str, Any]:
     """The knobs of an architecture that matter for its family."""
+    if value.get("family") == "blend":
+        parts = enumerate(zip(value["parts"], value["weights"], strict=True), start=1)
+        return {f"part {number}, weight {weight:g}": architecture(part) for number, (part, weight) in parts}
     if value.get("family") != "filter":
         return {name: knob for name, knob in value.items() if name != "family"}
     read = ("kind", "recency", *FILTER_KNOBS.get(str(value.get("kind")), ()))

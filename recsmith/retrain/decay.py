@@ -18,7 +18,7 @@ from recsmith.engine.vectors import popularity
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Gnn
 from recsmith.tables import columns as c
 
 FEWEST = 10
@@ -100,7 +100,7 @@ class Replay:
         if min(np.diff([0, *self.cuts])) < FEWEST:
             raise UserError(f"{total:,} events are too few for {windows} windows (params.yaml: retrain.decay.windows).")
 
-    def rows(self, winner: Gnn | Filter) -> Iterator[Row]:
+    def rows(self, winner: Architecture) -> Iterator[Row]:
         """Every way on every window, as they are done; filters have closed forms, so there is no warm one."""
         made: dict[str, _Made] = {}
         for window, (now, end) in enumerate(pairwise(self.cuts), start=1):
@@ -110,8 +110,8 @@ class Replay:
                 trained = way != "left" or window == 1
                 yield self._tested(window, way, one, now, end, trained=trained)
 
-    def _warm(self, winner: Gnn | Filter, now: int, before: dict[str, _Made], cold: _Made) -> dict[str, _Made]:
-        if isinstance(winner, Filter):
+    def _warm(self, winner: Architecture, now: int, before: dict[str, _Made], cold: _Made) -> dict[str, _Made]:
+        if not isinstance(winner, Gnn):
             return {}
         return {"warm": self._made(winner, now, before["warm"]) if before else cold}
 
@@ -121,7 +121,7 @@ class Replay:
         items, item = np.unique(self.items[:end], return_inverse=True)
         return _Known(users, items, _graph(user, item, len(users), len(items)))
 
-    def _made(self, winner: Gnn | Filter, now: int, before: _Made | None) -> _Made:
+    def _made(self, winner: Architecture, now: int, before: _Made | None) -> _Made:
         """Trained on all before ``now``: the epochs decided on its last tenth, then on everything."""
         began, cut = time.perf_counter(), int((1 - VALID) * now)
         known = {"candidate": self._known(cut), "final": self._known(now)}

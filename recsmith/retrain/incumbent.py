@@ -8,7 +8,7 @@ from pathlib import Path
 from recsmith.config.base import Section, parse
 from recsmith.errors import UserError
 from recsmith.files import read_json, replacing, write_json
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Architecture, architecture
 
 NAME = "incumbent.json"
 BUNDLE = "bundle"
@@ -52,7 +52,7 @@ def enter(folder: Path, version: Path | None, incumbent: Incumbent) -> None:
         write_json(aside / NAME, incumbent.model_dump(mode="json"))
 
 
-def last_winner(folder: Path) -> Gnn | Filter | None:
+def last_winner(folder: Path) -> Architecture | None:
     """The architecture that the incumbent's search ended with; None where there is no incumbent."""
     if read_incumbent(folder).version == 0:
         return None

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from recsmith.engine.network.warm import Start, placed
 from recsmith.engine.store import load_learnt
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Blend, Filter, Gnn
 from recsmith.retrain.incumbent import read_incumbent
 from recsmith.tables.columns import ITEM, USER
 
@@ -17,7 +17,7 @@ MODELS = ("candidate", "final")
 """Both models of the stage train, each the start of its own successor: the one judged on valid has not seen valid."""
 
 
-def starts(folder: Path, winner: Gnn | Filter, users: Path, items: Path) -> dict[str, Start] | str:
+def starts(folder: Path, winner: Architecture, users: Path, items: Path) -> dict[str, Start] | str:
     """Where the candidate and the final model of ``winner`` may start, or in words why they start cold.
 
     ``users`` and ``items`` are the graph's tables (Parquet), in the order of its numbering.
@@ -26,6 +26,8 @@ def starts(folder: Path, winner: Gnn | Filter, users: Path, items: Path) -> dict
         return "there is no incumbent"
     if isinstance(winner, Filter):
         return "a filter has a closed form"
+    if isinstance(winner, Blend):
+        return "a blend is trained for the epochs that it names"
     nodes = _nodes(folder, users, items)
     found = {}
     for name in MODELS:

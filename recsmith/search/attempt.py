@@ -15,12 +15,12 @@ from recsmith.errors import SizedOut, UserError
 from recsmith.files import digest
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Filter, Gnn
 from recsmith.model.record import Record
 from recsmith.search.sample import drawn, thinned
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
-from recsmith.search.task import Task, fit_values
+from recsmith.search.task import KEPT, Task, fit_values
 from recsmith.search.tree import FIDELITY, NUMBER
 
 FAILURES = (
@@ -50,7 +50,7 @@ def answer(task: Task, parameters: dict[str, Any]) -> Answer:
     return answered(task, parameters, record, known=known, seconds=time.perf_counter() - started)
 
 
-def tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> tuple[Record, bool]:
+def tried(task: Task, candidate: Architecture | UserError, key: str) -> tuple[Record, bool]:
     """The record of a candidate, and whether it was known; it is in the store when this returns."""
     store = Store(Path(task.folder))
     record = store.load(key)
@@ -73,7 +73,7 @@ def answered(task: Task, parameters: dict[str, Any], record: Record, *, known: b
     )
 
 
-def identify(task: Task, parameters: dict[str, Any]) -> tuple[Gnn | Filter | UserError, str]:
+def identify(task: Task, parameters: dict[str, Any]) -> tuple[Architecture | UserError, str]:
     """The candidate of a proposal (or why there is none) and its key."""
     try:
         candidate = SearchSpace(task.space).architecture(parameters)
@@ -82,14 +82,14 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Gnn | Filter | Use
     return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)
 
 
-def failed(candidate: Gnn | Filter | None, key: str, error: str, status: str = "failed") -> Record:
+def failed(candidate: Architecture | None, key: str, error: str, status: str = "failed") -> Record:
     """The record of a trial without a result."""
     values = {"name": "trial", "source": "search", "key": key, "status": status, "error": error}
     record = parse(values, Record, "trial")
     return record.model_copy(update={"architecture": candidate})
 
 
-def _tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> Record:
+def _tried(task: Task, candidate: Architecture | UserError, key: str) -> Record:
     if isinstance(candidate, UserError):
         return failed(None, key, str(candidate))
     try:
@@ -100,10 +100,11 @@ def _tried(task: Task, candidate: Gnn | Filter | UserError, key: str) -> Record:
         return failed(candidate, key, traceback.format_exc())
 
 
-def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
+def _fitted(task: Task, candidate: Architecture, key: str) -> Record:
     # Imported late: a known candidate is answered without the seconds that torch takes to load.
     from recsmith.engine.fit import FitSettings, fit
     from recsmith.engine.rank.evaluate import evaluate
+    from recsmith.search.kept import Kept
 
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
     budget = task.budget.read_by(candidate)
@@ -115,6 +116,8 @@ def _fitted(task: Task, candidate: Gnn | Filter, key: str) -> Record:
     metrics = evaluate(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
+    if task.blend > 1 and isinstance(candidate, Gnn) and budget.fidelity == 1:
+        Kept(Path(task.folder) / KEPT).save(fitted, key, metrics[budget.metric], graph)
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
     return found.model_copy(update={"epochs": fitted.epochs, "fidelity": budget.fidelity})
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from recsmith.errors import UserError
 from recsmith.files import write_json, write_text
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Blend, Filter, Gnn
 from recsmith.model.cell import text
 from recsmith.model.names import METRICS
 from recsmith.model.record import Record
@@ -66,8 +66,10 @@ def _all_failed(trials: Sequence[Candidate]) -> UserError:
     return UserError(f"all {len(trials)} trials failed. The first one:\n{first.rstrip()}")
 
 
-def size(candidate: Gnn | Filter | None, n_users: int, n_items: int) -> int:
+def size(candidate: Architecture | None, n_users: int, n_items: int) -> int:
     """Numbers that the exact model holds: vectors of a network, entries of an item-item matrix."""
+    if isinstance(candidate, Blend):
+        return sum(size(part, n_users, n_items) for part in candidate.parts)
     if isinstance(candidate, Gnn):
         layers = len(candidate.operators) + 1 if candidate.combination == "concat" else 1
         return candidate.dimension * layers * (n_users + n_items)
@@ -148,6 +150,9 @@ def _knobs(record: Record) -> dict[str, Any]:
     """The knobs of a record that its form reads, as text where they are lists."""
     if isinstance(record.architecture, Filter):
         return knobs_read(record.architecture)
+    if isinstance(record.architecture, Blend):
+        kinds = "+".join(part.kind if isinstance(part, Filter) else part.family for part in record.architecture.parts)
+        return {"family": "blend", "parts": kinds, "weights": "+".join(map(str, record.architecture.weights))}
     if record.architecture is None:
         return {}
     values = {**record.architecture.model_dump(mode="json"), "inputs": text(record.architecture.inputs)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from recsmith.config.base import parse
 from recsmith.config.search import Space
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Filter
 from recsmith.search.tree import Tree, choice
 
 EXPONENTS = ("left_exponent", "right_exponent")
@@ -43,13 +44,13 @@ def _choices(names: tuple[str, ...], space: Space) -> Tree:
     return {name: choice(getattr(space, name)) for name in names}
 
 
-def to_filter(values: dict[str, Any]) -> Gnn | Filter:
+def to_filter(values: dict[str, Any]) -> Filter:
     """The filter that the flat values of a proposal stand for."""
     if values["kind"] != "mixture":
-        return architecture(values, "proposal")
+        return parse(values, Filter, "proposal")
     parts = [{"kind": kind, **{name: values[name] for name in KNOBS[kind]}} for kind in (values["main"], ADDED)]
     mixture = {"kind": "mixture", "parts": parts, "weights": [1.0, values["low_pass_weight"]]}
-    return architecture({"family": "filter", **mixture, "recency": values["recency"]}, "proposal")
+    return parse({"family": "filter", **mixture, "recency": values["recency"]}, Filter, "proposal")
 
 
 def expresses(candidate: Filter, space: Space) -> bool:

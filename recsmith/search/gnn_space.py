@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from recsmith.config.base import parse
 from recsmith.config.search import Space
 from recsmith.model import cell
-from recsmith.model.architecture import Filter, Gnn, architecture
+from recsmith.model.architecture import Gnn
 from recsmith.model.names import EDGE_READERS, HEADED, LINEAR_OPERATORS, OPERATORS
 from recsmith.search.tree import Tree, choice
 
@@ -131,7 +132,7 @@ def _choices(names: Collection[str], space: Space) -> Tree:
     return {name: choice(getattr(space, name)) for name in names}
 
 
-def to_gnn(values: dict[str, Any]) -> Gnn | Filter:
+def to_gnn(values: dict[str, Any]) -> Gnn:
     """The network that the flat values of a proposal stand for; what none of its operators reads is left out."""
     depth = int(values.pop("layers", 0))
     shared = values.pop("operator", None)
@@ -147,7 +148,7 @@ def to_gnn(values: dict[str, Any]) -> Gnn | Filter:
     if "contrast_layer" in values:
         values["contrast_layer"] = min(values["contrast_layer"], max(depth, 1))
     values = {name: value for name, value in values.items() if name not in unread}
-    return architecture({**values, "operators": operators, "inputs": inputs}, "proposal")
+    return parse({**values, "operators": operators, "inputs": inputs}, Gnn, "proposal")
 
 
 def _connected(operators: list[str], values: dict[str, Any]) -> tuple[list[str], cell.Inputs]:

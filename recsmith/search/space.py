@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsmith.config.search import Search, Space
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Blend, Filter, Gnn
 from recsmith.search import filter_space, gnn_space
 from recsmith.search.presets import knobs
 from recsmith.search.tree import Tree, choice, flat, knobs_of, sample, size, validate
@@ -45,11 +45,13 @@ class SearchSpace:
         values = flat(knobs_of(validate(parameters, self.tree)))
         return filter_space.to_filter(values) if values["family"] == "filter" else gnn_space.to_gnn(values)
 
-    def expresses(self, candidate: Gnn | Filter | None) -> bool:
+    def expresses(self, candidate: Architecture | None) -> bool:
         """Whether a candidate of other origin may be crowned: its family, form and size are among the choices.
 
         Knobs of training and strength (learning rate, l2, ...) may take values between the choices.
         """
+        if isinstance(candidate, Blend):
+            return all(self.expresses(part) for part in candidate.parts)
         if isinstance(candidate, Filter):
             return "filter" in self.knobs.families and filter_space.expresses(candidate, self.knobs)
         return candidate is not None and "gnn" in self.knobs.families and gnn_space.expresses(candidate, self.knobs)

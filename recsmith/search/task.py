@@ -16,13 +16,15 @@ from recsmith.config.search import Search, Space
 from recsmith.files import digest, read_json, write_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Architecture, Filter
 from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
 from recsmith.search.space import SearchSpace, space_of
 
 RUNS = "runs"
 TASK = "task.json"
 SPECTRA = "spectra"
+KEPT = "kept"
+"""Folder of the best networks of a budget as they were fitted."""
 
 
 class Budget(Section):
@@ -48,7 +50,7 @@ class Budget(Section):
     fidelity: float = Field(default=1.0, gt=0, le=1)
     """The share of it that this trial gets."""
 
-    def read_by(self, candidate: Gnn | Filter) -> Budget:
+    def read_by(self, candidate: Architecture) -> Budget:
         """The budget as it decides the result of ``candidate``: filters have no epochs to cut."""
         whole = isinstance(candidate, Filter) and self.cuts == "epochs"
         return self.model_copy(update={"fidelity": 1.0}) if whole else self
@@ -73,6 +75,10 @@ class Task(Section):
     trial_seconds: float
     rescore: int
     """So many of the best filters on a part of the valid users are measured on all of them."""
+    blend: int
+    """So many of the best candidates at most are added up; 1: none are."""
+    valid_users: int
+    """A blend is chosen on so many valid users."""
     spectra: str
     """Folder of the singular vectors that candidates share; absolute."""
 
@@ -84,7 +90,7 @@ class Task(Section):
         """The same task with a share of the budget; its records lie beside the others."""
         return self.model_copy(update={"budget": self.budget.model_copy(update={"fidelity": fidelity})})
 
-    def key(self, candidate: Gnn | Filter) -> str:
+    def key(self, candidate: Architecture) -> str:
         """Name of the record of ``candidate`` fitted within the budget."""
         values = self.budget.read_by(candidate).model_dump(mode="json")
         values["cutoffs"] = " ".join(map(str, self.budget.cutoffs))
@@ -174,6 +180,8 @@ def planned(
         memory_mb=run.memory_mb,
         trial_seconds=search.trial_seconds,
         rescore=search.rescore,
+        blend=search.blend,
+        valid_users=search.valid_users,
         spectra=str((spectra or work / SPECTRA).resolve()),
     )
 

@@ -82,8 +82,8 @@ class ServingModel:
     """Tables that answer ``top_k``.
 
     Shapes: popularity (I,); item_vectors V (I, r); projection W (I, r) folds a history in as ``q = h W``; user_vectors
-    (P, r) are stored ``q``; sparse S (I, I) has a row for each item of a history. V or S may be None, not both; without
-    W a history that has no stored vector is folded in by a ridge solve.
+    (P, r) are stored ``q``; sparse S (I, I) has a row for each item of a history. V or S may be None, not both. What W
+    (I, p) does not make of ``q`` is stored, (P, r - p), or folded in by a ridge solve.
     """
 
     popularity: np.ndarray
@@ -96,10 +96,14 @@ class ServingModel:
     def __post_init__(self) -> None:
         if self.item_vectors is None and self.sparse is None:
             raise UserError("A model that serves has item vectors or a sparse item-item table; this one has neither.")
-        for name in ("item_vectors", "projection"):
+        for name, rank in (("item_vectors", self.rank), ("projection", min(self.projected, self.rank))):
             table: VectorTable | None = getattr(self, name)
-            if table is not None and table.shape != (self.n_items, self.rank):
-                raise UserError(f"{name} has the shape {table.shape}; {(self.n_items, self.rank)} is due.")
+            if table is not None and table.shape != (self.n_items, rank):
+                raise UserError(f"{name} has the shape {table.shape}; {(self.n_items, rank)} is due.")
+        if self.user_vectors is not None and self.user_vectors.shape[1] != self.rank - self.projected:
+            raise UserError(
+                f"user_vectors have {self.user_vectors.shape[1]} columns; {self.rank - self.projected} are due."
+            )
 
     @property
     def n_items(self) -> int:
@@ -111,6 +115,11 @@ class ServingModel:
         return 0 if self.item_vectors is None else self.item_vectors.shape[1]
 
     @property
+    def projected(self) -> int:
+        """How many of the columns, the first, a history is projected on; the others are stored, or solved for."""
+        return 0 if self.projection is None else self.projection.shape[1]
+
+    @property
     def model_bytes(self) -> int:
         """Bytes of V, W, S and popularity; what belongs to people is counted apart."""
         tables = (self.item_vectors, self.projection, self.sparse)
@@ -118,15 +127,21 @@ class ServingModel:
 
     @cached_property
     def gram(self) -> np.ndarray:
-        """``V^T V`` (r, r) float64, for the ridge solve."""
+        """``V^T V`` (r - p, r - p) float64 of the columns that are not projected on, for the ridge solve."""
         assert self.item_vectors is not None
-        return self.item_vectors.gram()
+        return self.item_vectors.gram()[self.projected :, self.projected :]
 
     def vectors(self, batch: Batch) -> np.ndarray:
         """The vector of each query, stored or folded in; zeros for empty histories. Shapes: -> (B, r) float32."""
-        if self.projection is not None:
-            return self._projected(batch)
         out = np.zeros((len(batch), self.rank), np.float32)
+        if self.projection is not None:
+            out[:, : self.projected] = self._projected(batch)
+        if self.projected < self.rank:
+            out[:, self.projected :] = self._stored(batch)
+        return out
+
+    def _stored(self, batch: Batch) -> np.ndarray:
+        out = np.zeros((len(batch), self.rank - self.projected), np.float32)
         stored = np.full(len(batch), -1) if batch.users is None or self.user_vectors is None else batch.users
         if self.user_vectors is not None:
             out[stored >= 0] = self.user_vectors.rows(stored[stored >= 0])
@@ -148,7 +163,7 @@ class ServingModel:
 
     def _projected(self, batch: Batch) -> np.ndarray:
         assert self.projection is not None
-        out = np.zeros((len(batch), self.rank), np.float32)
+        out = np.zeros((len(batch), self.projected), np.float32)
         rows = self.projection.rows(batch.indices) * batch.values[:, None]
         filled = np.flatnonzero(np.diff(batch.indptr))
         if len(filled):
@@ -157,7 +172,8 @@ class ServingModel:
 
     def _solved(self, batch: Batch) -> np.ndarray:
         assert self.item_vectors is not None
-        return solve(self.item_vectors.rows(batch.indices), batch.values, self.gram, self.fold_in)
+        rows = self.item_vectors.rows(batch.indices)[:, self.projected :]
+        return solve(rows, batch.values, self.gram, self.fold_in)
 
 
 def batch_of(queries: Sequence[Query]) -> Batch:

@@ -1,0 +1,72 @@
+"""The forms of a blend: the vectors of its parts side by side, their sparse tables added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import sparse
+
+from recsmith.serving.model import ServingModel
+from recsmith.serving.tables import SparseTable, Table, index_type
+from recsmith.serving.vector_table import VectorTable
+
+Exported = Mapping[str, ServingModel]
+
+
+def blends(parts: Sequence[tuple[float, Exported]], popularity: np.ndarray) -> dict[str, ServingModel]:
+    """The blend in every form that one of its parts has; a part without that form takes its first.
+
+    Shapes: factor and forms of each part, popularity (I,).
+    """
+    names = [name for _, forms in parts for name in forms if len(forms) > 1] or [next(iter(parts[0][1]))]
+    return {
+        name: blend([(factor, forms.get(name, next(iter(forms.values())))) for factor, forms in parts], popularity)
+        for name in dict.fromkeys(names)
+    }
+
+
+def blend(parts: Sequence[tuple[float, ServingModel]], popularity: np.ndarray) -> ServingModel:
+    """One model whose scores are the sum of ``factor * score``; float32 like its parts.
+
+    The columns that are projected on come first. Each part's item vectors get unit spread, so that one scale a row
+    quantises all of them; what they are divided by goes to the side of the people.
+    """
+    projected = [part for part in parts if part[1].projection is not None]
+    stored = [part for part in parts if part[1].projection is None and part[1].item_vectors is not None]
+    ordered = [*projected, *stored]
+    return ServingModel(
+        popularity=np.array(popularity, np.float32),
+        item_vectors=_beside([(1 / _size(model), model.item_vectors) for _, model in ordered]),
+        projection=_beside([(factor * _size(model), model.projection) for factor, model in projected]),
+        user_vectors=_beside([(factor * _size(model), model.user_vectors) for factor, model in stored]),
+        sparse=_added([(factor, model.sparse) for factor, model in parts if model.sparse is not None]),
+    )
+
+
+def _size(model: ServingModel) -> float:
+    """The root mean square of the item vectors' numbers; 1 where they are all 0."""
+    assert model.item_vectors is not None
+    found = float(np.sqrt(np.mean(np.square(model.item_vectors.dequantised()))))
+    return found if found > 0 else 1.0
+
+
+def _beside(tables: Sequence[tuple[float, VectorTable | None]]) -> Table | None:
+    values = [np.float32(factor) * table.dequantised() for factor, table in tables if table is not None]
+    return Table(np.concatenate(values, axis=1)) if values else None
+
+
+def _added(tables: Sequence[tuple[float, SparseTable]]) -> SparseTable | None:
+    if not tables:
+        return None
+    total = sum(np.float32(factor) * _csr(table) for factor, table in tables)
+    rows = sparse.csr_matrix(total, dtype=np.float32)
+    rows.sort_indices()
+    n_columns = tables[0][1].n_columns
+    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_columns))
+    return SparseTable(offsets, columns, rows.data, n_columns)
+
+
+def _csr(table: SparseTable) -> sparse.csr_matrix:
+    shape = (table.n_rows, table.n_columns)
+    return sparse.csr_matrix((table.values(), table.indices.astype(np.int64), table.indptr.astype(np.int64)), shape)
