@@ -10,7 +10,9 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn, solve
+from recsmith.serving.scan import scan
 from recsmith.serving.select import select
+from recsmith.serving.sketch import Sketch
 from recsmith.serving.tables import SparseTable
 from recsmith.serving.vector_table import VectorTable
 
@@ -131,6 +133,12 @@ class ServingModel:
         assert self.item_vectors is not None
         return self.item_vectors.gram()[self.projected :, self.projected :]
 
+    @cached_property
+    def sketch(self) -> Sketch:
+        """Of the item vectors, for the scan of one query."""
+        assert self.item_vectors is not None
+        return Sketch.of(self.item_vectors)
+
     def vectors(self, batch: Batch) -> np.ndarray:
         """The vector of each query, stored or folded in; zeros for empty histories. Shapes: -> (B, r) float32."""
         out = np.zeros((len(batch), self.rank), np.float32)
@@ -152,14 +160,17 @@ class ServingModel:
 
     def scores(self, batch: Batch) -> np.ndarray:
         """Scores of all items, seen ones included; popularity for empty histories. Shapes: -> (B, I) float32."""
-        if self.item_vectors is None:
-            out = np.zeros((len(batch), self.n_items), np.float32)
-        else:
-            out = self.item_vectors.dot(self.vectors(batch))
-        if self.sparse is not None:
-            out += self.sparse.product(batch.indptr, batch.indices, batch.weights)
+        out = self.rest(batch)
+        if self.item_vectors is not None:
+            out += self.item_vectors.dot(self.vectors(batch))
         out[np.diff(batch.indptr) == 0] = self.popularity
         return out
+
+    def rest(self, batch: Batch) -> np.ndarray:
+        """The part of the scores that is no product with item vectors: ``h S``. Shapes: -> (B, I) float32."""
+        if self.sparse is None:
+            return np.zeros((len(batch), self.n_items), np.float32)
+        return self.sparse.product(batch.indptr, batch.indices, batch.weights)
 
     def _projected(self, batch: Batch) -> np.ndarray:
         assert self.projection is not None
@@ -211,15 +222,27 @@ def top_k(
     scores = np.full((len(batch), k), -np.inf, np.float32)
     for start, stop in _blocks(model, batch):
         part = batch.part(start, stop)
-        block_scores = model.scores(part)
-        if not seen:
-            block_scores[part.rows, part.indices] = -np.inf
-        block_scores[:, hidden] = -np.inf
-        items[start:stop], scores[start:stop] = select(block_scores, k)
+        if len(part) == 1 and len(part.indices) and model.item_vectors is not None:
+            rest = _hide(model.rest(part), part, hidden, seen)[0]
+            found = scan(model.item_vectors, model.sketch, model.vectors(part)[0], rest, k)
+        else:
+            found = select(_hide(model.scores(part), part, hidden, seen), k)
+        items[start:stop], scores[start:stop] = found
     return items, scores
 
 
+def _hide(scores: np.ndarray, batch: Batch, hidden: np.ndarray, seen: bool) -> np.ndarray:
+    """``scores`` (B, I) with -inf, in place, for what may not be recommended."""
+    if not seen:
+        scores[batch.rows, batch.indices] = -np.inf
+    if len(hidden):
+        scores[:, hidden] = -np.inf
+    return scores
+
+
 def _hidden(n_items: int, allow: np.ndarray | None, block: np.ndarray | None) -> np.ndarray:
+    if allow is None and block is None:
+        return np.zeros(0, np.int64)
     hidden = np.zeros(n_items, bool)
     if allow is not None:
         hidden[:] = True
@@ -231,6 +254,9 @@ def _hidden(n_items: int, allow: np.ndarray | None, block: np.ndarray | None) ->
 
 def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
     """Runs of queries whose scores and gathered sparse entries fit ``MEMORY``; one query at least."""
+    if len(batch) == 1:
+        yield 0, 1
+        return
     entries = np.zeros(model.n_items) if model.sparse is None else np.diff(model.sparse.indptr.astype(np.int64))
     held = np.concatenate(([0], np.cumsum(ENTRY * entries[batch.indices] + 4 * model.rank)))
     cost = np.cumsum(4 * model.n_items + np.diff(held[batch.indptr]))

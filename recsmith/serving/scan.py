@@ -1,0 +1,28 @@
+"""One query's exact top k: a scan of the sketch, then exact scores of the few items that may still be among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recsmith.serving.select import ordered, reached
+from recsmith.serving.sketch import ROUNDING, Sketch
+from recsmith.serving.vector_table import VectorTable
+
+
+def scan(
+    table: VectorTable, sketch: Sketch, query: np.ndarray, rest: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` highest of ``table query + rest``, exactly; ties go to the lower index.
+
+    An item whose estimate plus its bound stays below the k-th best of the estimates minus their bounds cannot be among
+    the best.
+    Shapes: query (r,), rest (n,) float32, -inf where an item may not be chosen -> items (1, k) int32, -1 where there
+    are no more; scores (1, k) float32, -inf there.
+    """
+    estimate, slack = sketch.scores(query)
+    estimate += rest
+    least = reached(estimate - slack, min(k, len(rest)))
+    estimate += slack
+    columns = np.flatnonzero(estimate >= least - ROUNDING * abs(least) if least > -np.inf else rest > -np.inf)
+    values = (table.rows(columns) * query).sum(axis=1) + rest[columns]
+    return ordered(np.zeros(len(columns), np.int64), columns, values, 1, k)
