@@ -33,18 +33,16 @@ class Sketch:
 
     @classmethod
     def of(cls, table: VectorTable) -> Sketch:
-        """The sketch of a table; the rows are read once."""
-        own = isinstance(table, Table) and table.scale is not None
-        codes = table.values if own else np.empty(table.shape, np.int8)
-        scale, loss, length = (np.empty(table.shape[0], np.float32) for _ in range(3))
+        """The sketch of a table."""
+        codes, scale = (table.values, table.scale) if isinstance(table, Table) else (None, None)
+        if codes is None or scale is None:
+            codes, scale = _eight_bits(table)
+        loss, length = (np.empty(table.shape[0], np.float32) for _ in range(2))
         for part in table.parts():
             rows = table.rows(part)
-            scale[part] = table.scale[part] if own else _scales(rows)
-            if not own:
-                codes[part] = np.rint(rows / scale[part, None])
-            loss[part] = 0 if own else np.linalg.norm(rows - codes[part] * scale[part, None], axis=1)
+            loss[part] = np.linalg.norm(rows - codes[part] * scale[part, None].astype(np.float32), axis=1)
             length[part] = np.linalg.norm(rows, axis=1)
-        return cls(codes, scale, loss, length)
+        return cls(codes, scale.astype(np.float32), loss, length)
 
     def scores(self, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products with every row, and by how much each may be off. Shapes: query (r,) -> (n,) float32 twice."""
@@ -96,6 +94,11 @@ def numkong() -> Any:
     return numkong
 
 
-def _scales(rows: np.ndarray) -> np.ndarray:
-    largest = np.abs(rows).max(axis=1, initial=0) / LEVELS
-    return np.where(largest > 0, largest, 1).astype(np.float32)
+def _eight_bits(table: VectorTable) -> tuple[np.ndarray, np.ndarray]:
+    codes, scale = np.empty(table.shape, np.int8), np.empty(table.shape[0], np.float32)
+    for part in table.parts():
+        rows = table.rows(part)
+        largest = np.abs(rows).max(axis=1, initial=0) / LEVELS
+        scale[part] = np.where(largest > 0, largest, 1)
+        codes[part] = np.rint(rows / scale[part, None])
+    return codes, scale

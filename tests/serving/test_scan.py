@@ -35,7 +35,7 @@ def table_of(form: str, n: int, rank: int, rng: np.random.Generator) -> VectorTa
 
 
 def model_of(form: str, n: int, rank: int, rng: np.random.Generator, entries: bool) -> ServingModel:
-    rest = sparse.random(n, n, 0.1, "csr", rng=rng, dtype=np.float32)
+    rest = sparse.csr_matrix(sparse.random(n, n, 0.1, rng=rng, dtype=np.float32))
     table = SparseTable(rest.indptr, rest.indices, rest.data, n) if entries else None
     projection = Table(rng.normal(size=(n, rank)).astype(np.float32))
     return ServingModel(rng.random(n).astype(np.float32), table_of(form, n, rank, rng), projection, sparse=table)
