@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from recsmith.config.base import Section, one_of
+from recsmith.config.nodes import Node
 from recsmith.model.names import (
     ACTIVATIONS,
     COMBINATIONS,
@@ -160,6 +161,10 @@ class Search(Section):
     batch_size: int = Field(default=8192, ge=1)
     trial_seconds: int = Field(default=900, ge=1)
     """A trial that takes longer is ended and counted as failed."""
+    nodes: tuple[Node, ...] = ()
+    """Machines that trials run on; empty: this one."""
+    same_torch: bool = False
+    """Whether a node with another torch than this machine's is refused."""
     track_trials: bool = True
     """Whether each trial becomes a W&B run of its own, beside the stage's."""
     port: int = Field(default=8080, ge=1024, le=65535)

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
+from recsmith.config.nodes import Node
 from recsmith.config.search import Search, Space
 from recsmith.files import digest, read_json, write_json
 from recsmith.graph.graph import Graph
@@ -81,6 +82,9 @@ class Task(Section):
     """A blend is chosen on so many valid users."""
     spectra: str
     """Folder of the singular vectors that candidates share; absolute."""
+    nodes: tuple[Node, ...] = ()
+    """Where trials run; empty: on this machine."""
+    same_torch: bool = False
 
     def on_all_users(self) -> Task:
         """The same task with filters measured on all valid users; its records lie beside the others."""
@@ -174,7 +178,7 @@ def planned(
         space=space.knobs,
         strategy=search.strategy,
         trials=min(search.trials, space.size),
-        concurrency=search.concurrency,
+        concurrency=sum(len(node.slots) for node in search.nodes) or search.concurrency,
         port=search.port,
         budget=budget,
         memory_mb=run.memory_mb,
@@ -183,6 +187,8 @@ def planned(
         blend=search.blend,
         valid_users=search.valid_users,
         spectra=str((spectra or work / SPECTRA).resolve()),
+        nodes=search.nodes,
+        same_torch=search.same_torch,
     )
 
 

@@ -13,7 +13,8 @@ from dvc.fs import AuthError
 from fsspec.asyn import FSTimeoutError
 
 from recsmith.errors import UserError
-from tools.remotes.ssh import free_bytes, refusal
+from recsmith.hosts import refusal
+from tools.remotes.ssh import free_bytes
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
