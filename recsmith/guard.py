@@ -12,6 +12,8 @@ import psutil
 from recsmith.config.base import Section
 
 LOOK_SECONDS = 0.5
+KEEPER = "common/trial_keeper/main.js"
+"""NNI's manager of the trials of another machine."""
 
 
 class Identity(Section):
@@ -101,7 +103,7 @@ def _manager() -> psutil.Process | None:
     """The node manager among the processes above this one; a shell may lie between."""
     for process in psutil.Process().parents():
         try:
-            if "--experiment-id" in process.cmdline():
+            if any(word == "--experiment-id" or word.endswith(KEEPER) for word in process.cmdline()):
                 return process
         except psutil.Error:
             continue

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from recsmith.errors import UserError
 from recsmith.search import nni_experiment
 from recsmith.search.store import Answer
-from recsmith.search.strategies import STRATEGIES
+from recsmith.search.strategies import STRATEGIES, named
 from recsmith.search.task import Task
 
 Say = Callable[[str], None]
@@ -29,4 +30,10 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
 
     Raises UserError where the search cannot be kept going.
     """
-    return DRIVERS[STRATEGIES[task.strategy].driver](task, work, say)
+    driver = STRATEGIES[task.strategy].driver
+    if task.nodes and driver != "tuner":
+        raise UserError(
+            f"params.yaml: search.nodes: the strategy {task.strategy} trains in this process and uses no nodes. Those "
+            f"that do: {', '.join(named('tuner'))} (search.strategy)."
+        )
+    return DRIVERS[driver](task, work, say)

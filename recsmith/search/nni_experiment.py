@@ -18,6 +18,7 @@ from recsmith.errors import UserError
 from recsmith.search import nni_service
 from recsmith.search.attempt import answered, failed, identify
 from recsmith.search.nni_service import LOST, Say
+from recsmith.search.nodes.crew import Crew, mustered
 from recsmith.search.progress import Progress
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import RUNS, Task
@@ -43,6 +44,7 @@ class _Run:
     answers: Answers
     experiment: Experiment
     progress: Progress
+    crew: Crew | None = None
     moved: float = field(default_factory=time.monotonic)
     """When a trial last started or ended."""
     asked: float = 0.0
@@ -55,6 +57,8 @@ class _Run:
             if time.monotonic() - self.asked > STATUS_SECONDS:
                 self._look()
             time.sleep(POLL_SECONDS)
+            if self.crew is not None:
+                self.crew.gather()
         self._show(numbers)
         return [answer for number in numbers if (answer := self.answers.load(number)) is not None]
 
@@ -94,8 +98,10 @@ class _Run:
         if self.answers.load(parameters[NUMBER]) is not None:
             return
         candidate, key = identify(self.task, parameters)
+        where = self.crew.why(job) if self.crew is not None else ""
         said = nni_service.stderr_of(self.experiment, self.home, job)
-        error = f"{said}\nThe trial's process ended without a result ({status}): killed, or out of memory.".strip()
+        reason = f"The trial's process ended without a result ({status}): killed, or out of memory."
+        error = f"{said}\n{reason} {where}".strip()
         record = failed(None if isinstance(candidate, UserError) else candidate, key, error)
         Store(Path(self.task.folder)).save(record)
         self.answers.save(answered(self.task, parameters, record, known=False, seconds=0.0))
@@ -112,38 +118,46 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
     _tidy(Path(task.folder) / RUNS)
     if again := Store(Path(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
-    with Progress(task, say) as progress:
-        return _kept_alive(task, home, progress, say)
+    with mustered(task, say) as crew, Progress(task, say) as progress:
+        return _kept_alive(task, home, progress, crew, say)
 
 
-def _kept_alive(task: Task, home: Path, progress: Progress, say: Say) -> list[Answer]:
+def _kept_alive(task: Task, home: Path, progress: Progress, crew: Crew | None, say: Say) -> list[Answer]:
     reason = ServiceLost()
     for attempt in range(ATTEMPTS):
         try:
-            return _once(task, home, progress, attempt, say)
+            return _once(task, home, progress, attempt, crew, say)
         except ServiceLost as lost:
             reason = lost
             say(f"NNI's service is started again: {lost}")
     raise UserError(f"NNI's service failed {ATTEMPTS} times; the last time: {reason} Finished trials are kept.")
 
 
-def _once(task: Task, home: Path, progress: Progress, attempt: int, say: Say) -> list[Answer]:
+def _once(task: Task, home: Path, progress: Progress, attempt: int, crew: Crew | None, say: Say) -> list[Answer]:
     driver = guard.identity()
+    run = nni_service.experiment_id(driver, attempt)
     task_file = task.save(Path(task.folder))
-    folder = Path(task.folder) / RUNS / nni_service.experiment_id(driver, attempt)
+    folder = Path(task.folder) / RUNS / run
     shutil.rmtree(folder, ignore_errors=True)
     answers = Answers(folder)
+    place = nni_service.here(task_file, answers, driver)
+    if crew is not None:
+        crew.begin(answers, run, nni_service.owner(driver))
+        place = crew.place(run, home)
 
     def make(start: int) -> Experiment:
         name = nni_service.experiment_id(driver, attempt * nni_service.STARTS + start)
-        return nni_service.describe(task, task_file, answers, driver, name, home)
+        return nni_service.describe(task, place, answers, driver, name, home)
 
-    experiment = nni_service.start(make, min(task.port + attempt, 65535), home, say)
+    variables = crew.variables if crew is not None else nni_service.no_variables
+    experiment = nni_service.start(make, min(task.port + attempt, 65535), home, say, variables)
     say(f"NNI: http://localhost:{experiment.port} while the search runs")
     try:
-        return _Run(task, home, answers, experiment, progress).follow()
+        return _Run(task, home, answers, experiment, progress, crew).follow()
     finally:
         nni_service.stop(experiment)
+        if crew is not None:
+            crew.end()
         # A trial whose service was killed may not have noticed yet.
         guard.end(guard.with_word(str(answers.folder)))
 

@@ -11,8 +11,9 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import nni
@@ -21,6 +22,7 @@ import requests
 from filelock import FileLock, Timeout
 from nni.experiment import Experiment, RunMode, launcher
 from nni.experiment.config import CustomAlgorithmConfig, ExperimentConfig, LocalConfig
+from nni.experiment.config.training_service import TrainingServiceConfig
 from nni.runtime.log import stop_experiment_logging
 from nni.tools.nnictl.config_utils import Experiments
 
@@ -40,7 +42,7 @@ START_SECONDS = 20
 """How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
-SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs"))
+SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs", "nodes.cjs"))
 """What NNI's service lacks settings for, loaded into it before its own code."""
 LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""
@@ -75,7 +77,12 @@ def _busy(port: int) -> bool:
 
 def experiment_id(driver: guard.Identity, attempt: int) -> str:
     """A name that tells whose experiment it is."""
-    return f"r{driver.pid}-{driver.started * 100:.0f}-{attempt}"
+    return f"{owner(driver)}{attempt}"
+
+
+def owner(driver: guard.Identity) -> str:
+    """What the names of all experiments of a driver begin with."""
+    return f"r{driver.pid}-{driver.started * 100:.0f}-"
 
 
 def owner_lives(name: str) -> bool:
@@ -111,10 +118,12 @@ def _is_left(process: psutil.Process, home: Path) -> bool:
 
 
 @contextmanager
-def at_home(home: Path) -> Iterator[None]:
-    """Make NNI and all that it starts keep its files in ``home`` and off the console."""
+def at_home(home: Path, variables: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Make NNI and all that it starts keep its files in ``home`` and off the console; with ``variables`` set, too."""
     nni.silence_stdout()
-    before = {name: os.environ.get(name) for name in ("HOME", "PYTHONUSERBASE", "NODE_OPTIONS")}
+    names = ("HOME", "PYTHONUSERBASE", "NODE_OPTIONS", *(variables or {}))
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(variables or {})
     # Packages that live in the user's own folder are found by HOME unless this names them.
     os.environ.setdefault("PYTHONUSERBASE", str(Path.home() / ".local"))
     os.environ["HOME"] = str(home)
@@ -131,9 +140,25 @@ def at_home(home: Path) -> Iterator[None]:
             os.environ.update({name: value} if value is not None else {})
 
 
-def describe(
-    task: Task, task_file: Path, answers: Answers, driver: guard.Identity, name: str, home: Path
-) -> Experiment:
+@dataclass(frozen=True)
+class Place:
+    """Where trials run."""
+
+    command: str
+    """Of the shell."""
+    code: Path
+    """The folder that they start in."""
+    service: TrainingServiceConfig
+    away: bool = False
+    """On other machines."""
+
+
+def here(task_file: Path, answers: Answers, driver: guard.Identity) -> Place:
+    """This machine."""
+    return Place(trial_command(task_file, answers, driver), Path(CODE), LocalConfig(use_active_gpu=True))
+
+
+def describe(task: Task, place: Place, answers: Answers, driver: guard.Identity, name: str, home: Path) -> Experiment:
     """The experiment of a task, not yet started."""
     settings = Settings(
         seed=task.budget.seed,
@@ -141,18 +166,19 @@ def describe(
         concurrency=task.concurrency,
         answers=str(answers.folder),
         driver=driver,
+        away=place.away,
     )
     config = ExperimentConfig(
         experiment_name="recsmith search",
         experiment_working_directory=home / "experiments",
         search_space=SearchSpace(task.space).tree,
-        trial_command=trial_command(task_file, answers, driver),
-        trial_code_directory=CODE,
+        trial_command=place.command,
+        trial_code_directory=place.code,
         trial_concurrency=task.concurrency,
         max_trial_number=task.trials,
         # Trials end themselves in time; this is for one that cannot.
         max_trial_duration=f"{int(task.trial_seconds) + 60}s",
-        training_service=LocalConfig(use_active_gpu=True),
+        training_service=place.service,
         tuner=CustomAlgorithmConfig(
             class_name=STRATEGIES[task.strategy].place, code_directory=CODE, class_args=settings.model_dump(mode="json")
         ),
@@ -168,8 +194,21 @@ def trial_command(task_file: Path, answers: Answers, driver: guard.Identity) -> 
     return f"{home}exec {shlex.join(words)}"
 
 
-def start(make: Callable[[int], Experiment], first_port: int, home: Path, say: Say) -> Experiment:
-    """Start an experiment; ``make(attempt)`` gives a new one for each try: a busy machine misses NNI's short limits."""
+Variables = Callable[[int], dict[str, str]]
+
+
+def no_variables(port: int) -> dict[str, str]:
+    """Nothing to set."""
+    return {}
+
+
+def start(
+    make: Callable[[int], Experiment], first_port: int, home: Path, say: Say, variables: Variables = no_variables
+) -> Experiment:
+    """Start an experiment; ``make(attempt)`` gives a new one for each try: a busy machine misses NNI's short limits.
+
+    ``variables(port)`` are set for the service.
+    """
     if " " in sys.executable:
         raise UserError(f"NNI cannot start a Python whose path holds a space: {sys.executable}. Move the project.")
     reason = "nothing"
@@ -177,8 +216,10 @@ def start(make: Callable[[int], Experiment], first_port: int, home: Path, say: S
         experiment = make(attempt)
         try:
             # One start at a time on a machine: two that choose the same free port would talk to one service.
-            with at_home(home), FileLock(_START_LOCK, timeout=LOCK_SECONDS):
-                experiment.start(free_port(first_port, say), debug=False, run_mode=RunMode.Detach)
+            with FileLock(_START_LOCK, timeout=LOCK_SECONDS):
+                port = free_port(first_port, say)
+                with at_home(home, variables(port)):
+                    experiment.start(port, debug=False, run_mode=RunMode.Detach)
                 _check_is_ours(experiment)
             return experiment
         except (RuntimeError, Timeout, *LOST) as error:

@@ -1,4 +1,4 @@
-"""One trial as a process of NNI: ``python -m recsmith.search.trial TASK RUN DRIVER_PID DRIVER_START``.
+"""One trial as a process of NNI: ``python -m recsmith.search.trial TASK RUN [DRIVER_PID DRIVER_START]``.
 
 It takes a proposal, answers it (recsmith.search.attempt), writes the answer into the run's folder and tells NNI the
 metric. It ends itself when it takes too long, and when the driver or NNI's node manager is gone.
@@ -23,7 +23,8 @@ from recsmith.search.task import Task
 def main(arguments: list[str]) -> None:
     """Answer one proposal; exit 0 where it has a result, else 1 with the reason on stderr."""
     task, answers = Task.load(arguments[0]), Answers(Path(arguments[1]))
-    guard.end_with(guard.Identity(pid=int(arguments[2]), started=float(arguments[3])))
+    if arguments[2:]:
+        guard.end_with(guard.Identity(pid=int(arguments[2]), started=float(arguments[3])))
     parameters: dict[str, Any] = nni.get_next_parameter()
     answers.begin(nni.get_trial_id(), parameters)
     timer = threading.Timer(task.trial_seconds, _too_long, (task, answers, parameters))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Server
 from small_projects import alter, clone, done, fetched, object_of, sent, set_remote
+from ssh_servers import Server
 
 from recsmith.errors import UserError
 from tools.intact import tracked

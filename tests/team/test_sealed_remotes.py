@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Server
 from small_projects import alter, clone, done, fetched, object_of, sent, set_remote
+from ssh_servers import Server
 
 from recsmith.errors import UserError
 from recsmith.files import file_hash

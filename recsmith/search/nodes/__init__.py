@@ -1,1 +1,1 @@
-"""Trials on other machines: NNI's remote service over SSH, with checked hosts, a tunnel back and private environments."""
+"""Trials on other machines: NNI's remote service over SSH, checked hosts, a tunnel back, private environments."""

@@ -1,8 +1,8 @@
 """The driver's hand on a node: ``python -m recsmith.search.nodes.agent RUN_FOLDER WORD``.
 
 It takes files into the folder of the run and gives back what trials wrote there. While the driver asks, it lives; when
-the driver is silent or gone, or at its word, everything on this machine that has WORD in its command line is ended and
-the folder removed.
+the driver is silent or gone, or at its word, everything that has our folder and WORD in its command line is ended and
+the run's folder removed.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def take(folder: Path, files: Mapping[str, str], told: dict[str, int]) -> None:
 
 
 def end_all(folder: Path, word: str) -> None:
-    """End what the run left on this machine, and remove its folder."""
+    """End what the run left below our folder on this machine, and remove what it wrote."""
+    ours = str(folder.parents[1])
     for process in psutil.process_iter(["cmdline"]):
-        if process.pid != os.getpid() and any(word in one for one in process.info["cmdline"] or []):
+        if process.pid != os.getpid() and any(word in one and ours in one for one in process.info["cmdline"] or []):
             guard.end(guard.family(process))
     shutil.rmtree(folder, ignore_errors=True)
     for left in (Path.home() / "nni-experiments").glob(f"{word}*"):

@@ -47,8 +47,8 @@ class Parcel:
             return False
         if not ask(link, python, "unpack", self.file, **where):
             raise UserError(
-                f"search.nodes: {link.node.name}: {self.name} did not arrive whole in {folder}. Look at the disk there, "
-                "then run again. Finished trials are kept."
+                f"search.nodes: {link.node.name}: {self.name} did not arrive whole in {folder}. Look at the disk "
+                "there, then run again. Finished trials are kept."
             )
         return True
 

@@ -13,13 +13,14 @@ from nni.experiment.config import RemoteConfig, RemoteMachineConfig
 
 from recsmith.errors import UserError
 from recsmith.files import write_text
+from recsmith.search.nni_service import Place
 from recsmith.search.nodes import ready
 from recsmith.search.nodes.agent import WHAT_TRIALS_WRITE
 from recsmith.search.nodes.carry import CODE_FILES, Parcel, code, parcel
 from recsmith.search.nodes.link import Link, NodeLost, Talk
 from recsmith.search.nodes.ready import Ready
 from recsmith.search.nodes.trial import SLOTS
-from recsmith.search.store import Answers, Store
+from recsmith.search.store import Answers
 from recsmith.search.task import TASK, Task
 
 Say = Callable[[str], None]
@@ -67,35 +68,42 @@ class Crew:
     def begin(self, answers: Answers, run: str, word: str) -> None:
         """Start a run called ``run`` on every node; whatever of it is left there is known by ``word``."""
         self.folder = answers.folder
-        records = _records(self.task)
-        for member in self.members:
-            place = f"{member.ready.folder}/runs/{run}"
-            environment = [f"PYTHONPATH={member.ready.folder}/{self.parcels['code']}"]
-            agent = [_python(member.ready), "-m", "recsmith.search.nodes.agent", place, word]
-            member.talk = member.ready.link.start(["env", *environment, *agent])
-            member.given = set(records)
-            slots = json.dumps(member.ready.link.node.slots)
-            task = self._task_at(member.ready, place).model_dump_json()
-            member.exchange({TASK: task, SLOTS: slots, **records})
+        for member in list(self.members):
+            try:
+                self._begin_on(member, run, word)
+            except NodeLost as error:
+                self._lose(member, error)
+
+    def _begin_on(self, member: Member, run: str, word: str) -> None:
+        place, records = f"{member.ready.folder}/runs/{run}", _records(self.task)
+        code = f"PYTHONPATH={member.ready.folder}/{self.parcels['code']}"
+        agent = [_python(member.ready), "-m", "recsmith.search.nodes.agent", place, word]
+        member.talk = member.ready.link.start(["env", code, *agent])
+        member.given = set(records)
+        slots = json.dumps(member.ready.link.node.slots)
+        member.exchange({TASK: self._task_at(member.ready, place).model_dump_json(), SLOTS: slots, **records})
 
     def _task_at(self, at: Ready, place: str) -> Task:
         data, node = f"{at.folder}/{self.parcels['graph']}", {"nodes": ()}
         paths = {"graph": f"{data}/graph", "valid": f"{data}/valid", "spectra": f"{at.folder}/spectra"}
         return self.task.model_copy(update={**paths, **node, "folder": place})
 
-    def command(self, run: str) -> str:
-        """The shell command of a trial, the same on every node; the private environment sets both variables."""
-        code = f'PYTHONPATH="$RECSMITH_NODE/{self.parcels["code"]}"'
-        return f'{code} exec "$RECSMITH_PYTHON" -m recsmith.search.nodes.trial "$RECSMITH_NODE/runs/{run}"'
-
-    def service(self) -> RemoteConfig:
-        """NNI's remote service over the nodes; it calls back through tunnels, so on its own loopback."""
+    def place(self, run: str, home: Path) -> Place:
+        """The nodes as NNI sees them; it calls back through tunnels, so on its own loopback."""
         machines = [_machine(member.ready) for member in self.members]
-        return RemoteConfig(machine_list=machines, nni_manager_ip="127.0.0.1", reuse_mode=False)
+        service = RemoteConfig(machine_list=machines, nni_manager_ip="127.0.0.1", reuse_mode=False)
+        # Of the same shell text on every node; its private environment sets both variables.
+        code = f'PYTHONPATH="$RECSMITH_NODE/{self.parcels["code"]}"'
+        command = f'{code} exec "$RECSMITH_PYTHON" -m recsmith.search.nodes.trial "$RECSMITH_NODE/runs/{run}"'
+        # NNI sends the folder that trials start in, and will not send an empty one; our code has travelled already.
+        start = home / "start"
+        write_text(start / "README", "Trials start here; what they run lies elsewhere.\n")
+        return Place(command, start, service, away=True)
 
-    def variable(self, port: int) -> str:
-        """What ``nodes.cjs`` needs to know, as JSON: keys, places, and a tunnel of each node to ``port`` here."""
-        return json.dumps({member.name: _facts(member.ready.link, port) for member in self.members})
+    def variables(self, port: int) -> dict[str, str]:
+        """What ``nodes.cjs`` needs to know: keys, places, and a tunnel of each node to ``port`` here."""
+        facts = {member.name: _facts(member.ready.link, port) for member in self.members}
+        return {"RECSMITH_NODES": json.dumps(facts)}
 
     def gather(self) -> None:
         """Take what trials wrote, records before answers, and let every node know of it; a lost one is said."""
@@ -103,9 +111,12 @@ class Crew:
             try:
                 self._take(member, member.exchange(self._unknown_to(member)))
             except NodeLost as error:
-                self.lost.append(member.name)
-                self.members.remove(member)
-                self.say(f"Node {error} is lost; its trials count as failed, the other nodes go on.")
+                self._lose(member, error)
+
+    def _lose(self, member: Member, error: NodeLost) -> None:
+        self.lost.append(member.name)
+        self.members.remove(member)
+        self.say(f"Node {error} is lost; its trials count as failed, the other nodes go on.")
         if not self.members:
             raise UserError(
                 f"search.nodes: all nodes are lost ({', '.join(self.lost)}). Finished trials are kept: run again when "
@@ -145,11 +156,6 @@ class Crew:
                 with suppress(NodeLost):
                     member.talk.finish("end", ANSWER_SECONDS)
                 member.talk = None
-
-    def close(self) -> None:
-        """Leave."""
-        for member in self.members:
-            member.ready.link.close()
 
 
 def _records(task: Task, known: Iterable[str] = ()) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,7 +94,9 @@ class Link:
             done = await self.connection.run(command, stdin=stdin, encoding=None)
         except (OSError, asyncssh.Error) as error:
             raise NodeLost(f"{self.node.name}: {error}") from error
-        out, err = (text.decode(errors="replace") if isinstance(text, bytes) else "" for text in (done.stdout, done.stderr))
+        out, err = (
+            text.decode(errors="replace") if isinstance(text, bytes) else "" for text in (done.stdout, done.stderr)
+        )
         return done.returncode if done.returncode is not None else -1, out, err
 
     def tunnel(self, port: int) -> int:
@@ -154,7 +156,9 @@ class Talk:
 def _hosts(node: Node) -> Any:
     """What asyncssh is to compare the server's key with."""
     if not node.host_key:
-        return str(Path(node.known_hosts).expanduser()) if Path(node.known_hosts).expanduser().is_file() else ([], [], [])
+        return (
+            str(Path(node.known_hosts).expanduser()) if Path(node.known_hosts).expanduser().is_file() else ([], [], [])
+        )
     try:
         return ([asyncssh.import_public_key(node.host_key)], [], [])
     except asyncssh.KeyImportError as error:
@@ -178,5 +182,8 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _wait(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+def _wait(work: Awaitable[T]) -> T:
+    async def whole() -> T:
+        return await work
+
+    return asyncio.run_coroutine_threadsafe(whole(), _loop()).result()

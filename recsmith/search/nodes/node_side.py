@@ -6,6 +6,7 @@ stdin), environment (make the private environment). The answer is JSON on stdout
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import hashlib
 import json
@@ -22,7 +23,7 @@ from typing import Any
 READY = "ready"
 HOOK = """\
 import os, sys
-sys.pycache_prefix = {pycache!r}
+sys.dont_write_bytecode = True
 os.environ["RECSMITH_NODE"] = {folder!r}
 os.environ["RECSMITH_PYTHON"] = {python!r}
 if os.path.exists({ready!r}):
@@ -87,11 +88,13 @@ def unpack(path: str, digest: str) -> bool:
     try:
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|*") as tar:
             # Pythons before 3.11.4 have no filter; the file comes from our own driver either way.
-            tar.extractall(aside / "new", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+            tar.extractall(aside / "new")
         if tree_digest(aside / "new") != digest:
             return False
         shutil.rmtree(target, ignore_errors=True)
         os.replace(aside / "new", target)
+        compileall.compile_dir(target, quiet=2)  # trials write no bytecode
         return True
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -132,8 +135,7 @@ def _make(home: Path, folder: str, paths: list[str], install: list[str], pins: l
 
 def _write_hook(home: Path, folder: str, python: Path, paths: list[str]) -> None:
     (site,) = (home / "venv/lib").glob("python3*/site-packages")
-    names = {"pycache": home / "pycache", "folder": folder, "python": python, "ready": home / READY}
-    names["home"] = home / "home"
+    names = {"folder": folder, "python": python, "ready": home / READY, "home": home / "home"}
     (home / "home").mkdir(exist_ok=True)
     text = HOOK.format(**{name: str(value) for name, value in names.items()})
     (site / "recsmith_node.py").write_text(text)

@@ -1,4 +1,7 @@
-"""One trial on a node: ``python -m recsmith.search.nodes.trial RUN_FOLDER``; it takes a free GPU and ends with the agent."""
+"""One trial on a node: ``python -m recsmith.search.nodes.trial RUN_FOLDER``.
+
+It takes a GPU that is free, and ends with the agent.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,8 @@ class Settings(Section):
     other. None where the caller tells results itself."""
     driver: guard.Identity | None = None
     """Whoever the experiment belongs to; the experiment ends with it."""
+    away: bool = False
+    """Trials run on other machines: their answers come later than NNI's word that they have ended."""
 
 
 class Ordered(Tuner):
@@ -90,7 +92,7 @@ class Ordered(Tuner):
         answers, deadline = Answers(Path(self.settings.answers)), time.monotonic() + PATIENCE_SECONDS
         while True:
             # Looked at first: an answer is written before its trial ends, so one that is missing then never comes.
-            ended = set(self.ended)
+            ended = set() if self.settings.away else set(self.ended)
             for number in sorted(self.open):
                 answer = answers.load(number)
                 if answer is not None or number in ended:
