@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
+from recsmith.files import write_text
 from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
 from recsmith.retrain.incumbent import last_winner
 from recsmith.search import choose, drive
 from recsmith.search.attempt import tried
 from recsmith.search.blending import blend
+from recsmith.search.nas.found import node_scores_csv
 from recsmith.search.rescore import rescore
 from recsmith.search.space import SearchSpace
 from recsmith.search.task import Task, task_of
@@ -22,7 +24,7 @@ COLUMNS = ["number", "status", "value", "description"]
 
 
 def run(context: Context) -> None:
-    """Search, crown, and write ``best.json``, ``trials.csv`` and ``history.csv``."""
+    """Search, crown, and write ``best.json``, ``trials.csv``, ``history.csv`` and ``node_scores.csv``."""
     params = context.section("search", Search)
     cutoffs = context.value("evaluate", Evaluate, "cutoffs")
     graph = Graph.load(FIT)
@@ -35,6 +37,7 @@ def run(context: Context) -> None:
     rows = blend(task, rescore(task, rows, context.say), context.say)
     best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
     choose.write(context.out, task, rows, best)
+    write_text(context.out / "node_scores.csv", node_scores_csv(task))
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})
     context.timing("known", sum(answer.known for answer in answers))
     _report(context, params.metric, rows, best, tracked=params.track_trials)

@@ -24,6 +24,7 @@ from recsmith.model.names import (
 )
 
 STRATEGIES = ("random", "tpe", "evolution", "regularized_evolution", "policy")
+STRATEGIES += ("enas", "darts", "gumbel_darts", "one_shot_random")
 Layers = Annotated[int, Field(ge=1, le=8)]
 Positive = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]

@@ -21,7 +21,17 @@ def _in_process(task: Task, work: Path, say: Say) -> list[Answer]:
     return multi_trial.search(task, say)
 
 
-DRIVERS: dict[str, Callable[[Task, Path, Say], list[Answer]]] = {"tuner": nni_experiment.search, "nas": _in_process}
+def _one_shot(task: Task, work: Path, say: Say) -> list[Answer]:
+    from recsmith.search.nas import one_shot
+
+    return one_shot.search(task, say)
+
+
+DRIVERS: dict[str, Callable[[Task, Path, Say], list[Answer]]] = {
+    "tuner": nni_experiment.search,
+    "nas": _in_process,
+    "one_shot": _one_shot,
+}
 """Who runs the strategies, by the word in their table."""
 
 

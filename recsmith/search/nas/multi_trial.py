@@ -33,7 +33,7 @@ def search(task: Task, say: Callable[[str], None]) -> list[Answer]:
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
     encoding, trials = Encoding(SearchSpace(task.space).tree), Trials(task, Progress(task, say))
     if encoding.choices:
-        with seeded(task.budget.seed, task.budget.threads):
+        with seeded(task.budget.seed, task.budget.threads, torch.device("cpu")):
             _propose(task, encoding, trials)
     trials.fill(encoding.tree)
     return trials.answers
@@ -51,12 +51,12 @@ def _propose(task: Task, encoding: Encoding, trials: Trials) -> None:
 
 
 @contextmanager
-def seeded(seed: int, threads: int) -> Iterator[None]:
+def seeded(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Seed what strategies draw from, for the block; trials restore what they change."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:
-        with repeatable(seed, threads, torch.device("cpu")):
+        with repeatable(seed, threads, device):
             yield
     finally:
         np.random.set_state(before)

@@ -17,8 +17,9 @@ class Strategy:
 
     place: str
     """Dotted name of what does it; imported only when it is wanted."""
-    driver: Literal["tuner", "nas"] = "tuner"
-    """tuner: proposes one candidate after the other to trials of NNI's service; nas: to trials in this process."""
+    driver: Literal["tuner", "nas", "one_shot"] = "tuner"
+    """tuner: proposes one candidate after the other to trials of NNI's service; nas: to trials in this process;
+    one_shot: ranks networks by shared weights first."""
 
     def load(self) -> Any:
         """What ``place`` names."""
@@ -32,6 +33,10 @@ STRATEGIES: Mapping[str, Strategy] = {
     "evolution": Strategy("recsmith.search.strategies.evolution.Evolution"),
     "regularized_evolution": Strategy("recsmith.search.nas.regularized_evolution.plan", "nas"),
     "policy": Strategy("recsmith.search.nas.policy.plan", "nas"),
+    "enas": Strategy("recsmith.search.nas.one_shot_strategies.enas", "one_shot"),
+    "darts": Strategy("recsmith.search.nas.one_shot_strategies.darts", "one_shot"),
+    "gumbel_darts": Strategy("recsmith.search.nas.one_shot_strategies.gumbel_darts", "one_shot"),
+    "one_shot_random": Strategy("recsmith.search.nas.one_shot_strategies.one_shot_random", "one_shot"),
 }
 """All that ``search.strategy`` may name."""
 
