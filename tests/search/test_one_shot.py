@@ -119,7 +119,11 @@ def test_the_winner_of_shared_weights_is_trained_from_scratch(name: str, data: P
     assert any("supernet: epoch 3/3" in line for line in said)
 
 
-@pytest.mark.parametrize("name", named("one_shot"))
+QUICK = ("one_shot_random", "darts")
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in named("one_shot") if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *LONG])
 def test_the_same_seed_gives_the_same_supernet_and_it_is_trained_once(name: str, data: Path, tmp_path: Path) -> None:
     first = one_shot.search(described(data, tmp_path / "one", strategy=name), quiet)
     ranked = found.load(described(data, tmp_path / "one", strategy=name))
