@@ -6,8 +6,8 @@ import numpy as np
 
 from recsmith.engine.sparse.normal import queries
 from recsmith.graph.graph import Graph
+from recsmith.serving.histories import stored_rows
 from recsmith.serving.model import Batch
-from recsmith.serving.tensors import stored_rows
 
 
 def histories(graph: Graph, recency: float = 0.0) -> Batch:

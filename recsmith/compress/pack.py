@@ -16,6 +16,7 @@ from recsmith.files import replacing, write_json
 from recsmith.serving import manifest as manifests
 from recsmith.serving import tensors
 from recsmith.serving.bundle import MODEL, PEOPLE
+from recsmith.serving.histories import Histories
 from recsmith.serving.model import Batch, ServingModel
 from recsmith.serving.strings import Strings
 
@@ -82,13 +83,9 @@ def _model_part(model: ServingModel, items: Sequence[str], titles: Sequence[str]
 
 
 def _people_part(model: ServingModel, people: People) -> dict[str, np.ndarray]:
-    history = people.histories
-    weights = {} if history.weights is None else {"history.weights": history.weights}
     return {
         **tensors.of_strings("user_ids", Strings.of(people.ids)),
-        "history.indptr": history.indptr,
-        "history.indices": history.indices,
-        **weights,
+        **Histories.of(people.histories, model.popularity).tensors(),
         **tensors.of_table("user_vectors", model.user_vectors),
     }
 

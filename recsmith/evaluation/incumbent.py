@@ -38,7 +38,7 @@ class Served:
 
     def scores(self, users: np.ndarray) -> torch.Tensor:
         """What it served is left out, as it did itself. Shapes: users (B,) int -> (B, I) float32."""
-        batch = self.bundle.histories_of(self.users[users])
+        batch = self.bundle.histories.take(self.users[users])
         found = self.bundle.model.scores(batch)
         found[batch.rows, batch.indices] = -np.inf
         out = np.full((len(users), self.n_items), -np.inf, np.float32)
@@ -48,7 +48,7 @@ class Served:
 
     def learnt(self) -> sparse.csr_matrix:
         """(U, I) 1 where the incumbent knew that a user had touched an item."""
-        batch = self.bundle.histories_of(self.users)
+        batch = self.bundle.histories.take(self.users)
         back = np.full(len(self.bundle.items), -1)
         back[self.items[self.items >= 0]] = np.flatnonzero(self.items >= 0)
         columns = back[batch.indices]

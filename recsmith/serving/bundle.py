@@ -14,6 +14,8 @@ from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
 from recsmith.serving import safetensors, spectral, tensors
 from recsmith.serving.fold_in import FoldIn, fading
+from recsmith.serving.histories import Histories
+from recsmith.serving.histories import read as read_histories
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.select import select
 from recsmith.serving.strings import Strings
@@ -59,7 +61,7 @@ class Bundle:
     model: ServingModel
     items: Strings
     users: Strings
-    histories: Batch
+    histories: Histories
     titles: Strings | None = None
 
     def recommend(
@@ -75,10 +77,10 @@ class Bundle:
         ``allow`` and ``block`` are item ids. Raises UserError for ids in them that are unknown and for ``k`` below 1.
         """
         if user_ids is None:
-            users, batch, unknown = self.users, self.histories, ()
+            users, batch, unknown = self.users, self.histories.everybody(), ()
         else:
             users, places = Strings.of(user_ids), self.users.find(user_ids)
-            batch = self.histories_of(places)
+            batch = self.histories.take(places)
             unknown = tuple(name for name, place in zip(user_ids, places, strict=True) if place < 0)
         items, scores = top_k(self.model, batch, k, allow=self._filter(allow), block=self._filter(block))
         empty = int(np.count_nonzero(np.diff(batch.indptr) == 0))
@@ -107,7 +109,7 @@ class Bundle:
         """Vectors of all items and all users (zeros without a history). Shapes: (I, r), (U, r) float32."""
         table = self.item_vectors
         model = self.model if self.model.item_vectors else replace(self.model, item_vectors=table, projection=table)
-        return table.dequantised(), model.vectors(self.histories)
+        return table.dequantised(), model.vectors(self.histories.everybody())
 
     def similar(self, item_id: str, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``k`` items with the highest cosine to one, itself left out.
@@ -128,17 +130,6 @@ class Bundle:
         """The id of an item, and its title where it has one."""
         title = "" if self.titles is None else self.titles[place]
         return f"{self.items[place]}  {title}".rstrip()
-
-    def histories_of(self, places: np.ndarray) -> Batch:
-        """Histories of users by place, empty for -1. Shapes: places (n,) int."""
-        known = places >= 0
-        batch = self.histories.take(places[known])
-        lengths = np.zeros(len(places), np.int64)
-        lengths[known] = np.diff(batch.indptr)
-        users = np.full(len(places), -1, np.int64)
-        if batch.users is not None:
-            users[known] = batch.users
-        return Batch(np.concatenate(([0], np.cumsum(lengths))), batch.indices, batch.weights, users)
 
     def _filter(self, item_ids: Sequence[str] | None) -> np.ndarray | None:
         if item_ids is None:
@@ -190,6 +181,6 @@ def _bundle(manifest: dict[str, Any], model: tensors.Tensors, people: tensors.Te
         model=tensors.model(model, people, FoldIn(**manifest["fold_in"])),
         items=items,
         users=tensors.strings(people, "user_ids") or Strings.of(()),
-        histories=tensors.histories(people, len(items)),
+        histories=read_histories(people, model["popularity"]),
         titles=tensors.strings(model, "titles"),
     )

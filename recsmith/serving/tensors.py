@@ -8,10 +8,10 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn
-from recsmith.serving.model import Batch, ServingModel
+from recsmith.serving.model import ServingModel
 from recsmith.serving.strings import Strings
 from recsmith.serving.table_tensors import of_table, table
-from recsmith.serving.tables import SparseTable
+from recsmith.serving.tables import SparseTable, index_type
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -36,13 +36,15 @@ def sparse(tensors: Tensors, name: str, n_columns: int) -> SparseTable | None:
 
 def of_strings(name: str, strings: Strings | None) -> dict[str, np.ndarray]:
     """The tensors of a column of strings; none where there is none."""
-    return {} if strings is None else {f"{name}.offsets": strings.offsets, f"{name}.bytes": strings.data}
+    if strings is None:
+        return {}
+    return {f"{name}.offsets": strings.offsets.astype(index_type(strings.offsets[-1])), f"{name}.bytes": strings.data}
 
 
 def strings(tensors: Tensors, name: str) -> Strings | None:
     """The column that :func:`of_strings` took apart."""
     offsets = tensors.get(f"{name}.offsets")
-    return None if offsets is None else Strings(offsets, tensors[f"{name}.bytes"])
+    return None if offsets is None else Strings(offsets.astype(np.int64), tensors[f"{name}.bytes"])
 
 
 def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
@@ -66,20 +68,6 @@ def of_model(model: ServingModel) -> dict[str, np.ndarray]:
         **of_table("projection", model.projection),
         **of_sparse("sparse", model.sparse),
     }
-
-
-def histories(people: Tensors, n_items: int) -> Batch:
-    """Everybody's history; people with one own the next row of the stored vectors. Empty where there are no people."""
-    indptr = people.get("history.indptr", np.zeros(1, np.int64))
-    indices = people.get("history.indices", np.zeros(0, np.int64))
-    check_rows("history", indptr, indices, n_items)
-    return Batch(indptr, indices, people.get("history.weights"), stored_rows(indptr))
-
-
-def stored_rows(indptr: np.ndarray) -> np.ndarray:
-    """(U,) row of each person's stored vector: vectors are kept, in order, for those with a history; -1 for others."""
-    filled = np.diff(indptr) > 0
-    return np.where(filled, np.cumsum(filled) - 1, -1)
 
 
 def check_rows(name: str, indptr: np.ndarray, indices: np.ndarray, n_columns: int) -> None:

@@ -8,9 +8,9 @@ from scipy import sparse
 
 from recsmith.compress import int8, pack
 from recsmith.compress.contract import Knobs
+from recsmith.serving.histories import stored_rows
 from recsmith.serving.model import Batch, ServingModel
 from recsmith.serving.tables import SparseTable, Table
-from recsmith.serving.tensors import stored_rows
 
 N_USERS, N_ITEMS, RANK = 12, 30, 4
 

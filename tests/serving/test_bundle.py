@@ -216,9 +216,8 @@ def test_tensors_that_do_not_fit_are_refused_though_their_checksums_hold(tmp_pat
     with pytest.raises(UserError, match="item_ids"):
         load(folder)
     wrong = Batch(np.array([0, 1]), np.array([500], np.int32))
-    pack.write(tmp_path / "w", model("filter"), [f"i{n}" for n in range(N_ITEMS)], pack.People(["u"], wrong), {})
     with pytest.raises(UserError, match="beyond the 30 of the catalogue"):
-        load(tmp_path / "w")
+        pack.write(tmp_path / "w", model("filter"), [f"i{n}" for n in range(N_ITEMS)], pack.People(["u"], wrong), {})
 
 
 @pytest.mark.parametrize("place", ["file_hash", "open_json"])

@@ -157,4 +157,4 @@ def test_a_model_without_tables_or_with_tables_that_do_not_fit_is_refused() -> N
     with pytest.raises(UserError, match="neither"):
         ServingModel(np.ones(3, np.float32))
     with pytest.raises(UserError, match=r"\(3, 2\)"):
-        ServingModel(np.ones(3, np.float32), Table(np.ones((3, 2), np.float32)), Table(np.ones((3, 1), np.float32)))
+        ServingModel(np.ones(3, np.float32), Table(np.ones((3, 2), np.float32)), Table(np.ones((3, 3), np.float32)))
