@@ -19,6 +19,7 @@ from recsmith.serving.history_weights import Weights
 from recsmith.serving.model import Batch
 from recsmith.serving.tables import index_type
 
+PARTS = ("counts", "spans", "widths", "low", "high")
 FOREIGN = "the bundle was not written by Recsmith."
 
 
@@ -135,7 +136,7 @@ class Histories:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What is stored, by name."""
-        parts = {name: getattr(self, name) for name in ("counts", "spans", "widths", "low", "high")}
+        parts = {name: getattr(self, name) for name in PARTS}
         return {f"history.{name}": values for name, values in parts.items()} | (
             {} if self.weights is None else self.weights.tensors()
         )
@@ -147,8 +148,8 @@ def read(tensors: Mapping[str, np.ndarray], popularity: np.ndarray) -> Histories
         indptr = tensors.get("history.indptr", np.zeros(1, np.int64))
         indices = tensors.get("history.indices", np.zeros(0, np.int64))
         return Histories.of(Batch(indptr, indices, tensors.get("history.weights")), popularity)
-    parts = [tensors[f"history.{name}"] for name in ("counts", "spans", "widths", "low", "high")]
-    return Histories(*parts, popularity, Weights.read(tensors, parts[0]))
+    parts = {name: tensors[f"history.{name}"] for name in PARTS}
+    return Histories(**parts, popularity=popularity, weights=Weights.read(tensors, parts["counts"]))
 
 
 def stored_rows(indptr: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 from recsmith.errors import UserError
 from recsmith.serving import bits
 
+PARTS = ("values", "widths", "codes")
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -54,11 +56,12 @@ class Weights:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What is stored, by name."""
-        return {f"history.weight_{name}": getattr(self, name) for name in ("values", "widths", "codes")}
+        return {f"history.weight_{name}": getattr(self, name) for name in PARTS}
 
     @classmethod
     def read(cls, tensors: Mapping[str, np.ndarray], counts: np.ndarray) -> Weights | None:
         """What :meth:`tensors` took apart; None where all weights are 1."""
         if "history.weight_values" not in tensors:
             return None
-        return cls(*(tensors[f"history.weight_{name}"] for name in ("values", "widths", "codes")), counts)
+        parts = {name: tensors[f"history.weight_{name}"] for name in PARTS}
+        return cls(**parts, counts=counts)

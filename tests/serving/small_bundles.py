@@ -33,7 +33,7 @@ def model(family: str, seed: int = 0) -> ServingModel:
     if family == "gnn":
         users = rng.normal(size=(N_USERS - 1, RANK)).astype(np.float32)
         return ServingModel(popularity, items, user_vectors=Table(users))
-    rest = sparse.random(N_ITEMS, N_ITEMS, 0.1, "csr", rng=rng, dtype=np.float32)
+    rest = sparse.csr_matrix(sparse.random(N_ITEMS, N_ITEMS, 0.1, rng=rng, dtype=np.float32))
     table = SparseTable(rest.indptr.astype(np.uint16), rest.indices.astype(np.uint16), rest.data, N_ITEMS)
     return ServingModel(popularity, items, Table(rng.normal(size=(N_ITEMS, RANK)).astype(np.float32)), sparse=table)
 

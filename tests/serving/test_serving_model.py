@@ -61,11 +61,14 @@ def test_select_equals_a_full_sort_with_ties_and_hidden_items(
 def test_scores_are_low_rank_plus_sparse_and_equal_the_dense_product() -> None:
     model, similarity = low_rank_plus_sparse()
     rng = RNG(1)
-    histories = sparse.random(9, 40, 0.2, "csr", rng=rng, data_rvs=lambda n: rng.random(n) + 0.5).astype(np.float32)
+    entries = sparse.random(9, 40, 0.2, rng=rng, data_rvs=lambda n: rng.random(n) + 0.5)
+    histories = sparse.csr_matrix(entries.astype(np.float32))
     histories.sort_indices()
     batch = Batch(histories.indptr, histories.indices, histories.data)
     dense = histories.toarray()
-    expected = dense @ model.projection.values @ model.item_vectors.values.T + dense @ similarity
+    assert model.projection is not None
+    assert model.item_vectors is not None
+    expected = dense @ model.projection.dequantised() @ model.item_vectors.dequantised().T + dense @ similarity
     expected[np.diff(histories.indptr) == 0] = model.popularity
     np.testing.assert_allclose(model.scores(batch), expected, atol=1e-4)
 
