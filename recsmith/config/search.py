@@ -23,8 +23,9 @@ from recsmith.model.names import (
     check_metric,
 )
 
-STRATEGIES = ("random", "tpe", "evolution", "regularized_evolution", "policy")
-STRATEGIES += ("enas", "darts", "gumbel_darts", "one_shot_random")
+TUNERS = ("random", "grid", "tpe", "evolution", "hyperband", "bohb", "reinforce", "ppo", "pso")
+IN_PROCESS = ("regularized_evolution", "policy", "enas", "darts", "gumbel_darts", "one_shot_random")
+STRATEGIES = (*TUNERS, *IN_PROCESS)
 Layers = Annotated[int, Field(ge=1, le=8)]
 Positive = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]

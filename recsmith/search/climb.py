@@ -15,7 +15,7 @@ import nni
 from recsmith.files import digest
 from recsmith.search.published import published
 from recsmith.search.strategies.base import Distinct
-from recsmith.search.tree import NUMBER, Tree, branch, knobs_of
+from recsmith.search.tree import NUMBER, Tree, below, branch, knobs_of
 
 
 class Climb:
@@ -62,8 +62,7 @@ def steps(tree: Tree, proposal: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, knob in tree.items():
         value = proposal[name]
         if isinstance(value, dict):
-            below = next(branch(one) for one in knob["_value"] if one["_name"] == value["_name"])
-            for inner in steps(below, branch(value)):
+            for inner in steps(below(knob, value), branch(value)):
                 yield {**proposal, name: {"_name": value["_name"], **inner}}
         elif not isinstance(value, bool | str):
             ordered = sorted(knob["_value"])

@@ -31,6 +31,13 @@ def branch(value: Any) -> Tree:
     return {name: below for name, below in value.items() if name != "_name"} if isinstance(value, dict) else {}
 
 
+def below(knob: dict[str, Any], value: Any) -> Tree:
+    """The knobs below what a proposal chose of a knob."""
+    if not isinstance(value, dict):
+        return {}
+    return next(branch(one) for one in knob["_value"] if one["_name"] == value["_name"])
+
+
 def size(tree: Tree) -> int:
     """The number of different proposals of a tree."""
     return prod(sum(size(branch(value)) for value in knob["_value"]) for knob in tree.values())

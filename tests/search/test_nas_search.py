@@ -9,7 +9,7 @@ import pytest
 from searches import task, tastes
 
 from recsmith.search import attempt, choose
-from recsmith.search.nas.encoding import Encoding
+from recsmith.search.encoding import Encoding
 from recsmith.search.nas.multi_trial import search
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store

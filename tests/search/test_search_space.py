@@ -182,7 +182,7 @@ def test_layers_choose_their_own_operator_where_mixed() -> None:
             f"params.yaml: search.space.operators[2] = 'lgcn' is unknown. Known: {', '.join(sorted(OPERATORS))}.",
         ),
         ({"preset": "big"}, "params.yaml: search.preset = 'big' is unknown. Known: filters, gnn, small, tiny."),
-        ({"strategy": "Tpe"}, "params.yaml: search.strategy = 'Tpe' is unknown. Known: evolution, "),
+        ({"strategy": "Tpe"}, "params.yaml: search.strategy = 'Tpe' is unknown. Known: bohb, "),
         (
             {"space": {"filters": ["knn"]}},
             "search.space.filters[0] = 'knn' is unknown. Known: linear, low_pass, mixture, neighbours, ",

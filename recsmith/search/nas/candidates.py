@@ -11,7 +11,7 @@ from nni.nas.execution import SequentialExecutionEngine
 from nni.nas.nn.pytorch import ModelSpace
 from nni.nas.space import SimplifiedModelSpace
 
-from recsmith.search.nas.encoding import Encoding, Value
+from recsmith.search.encoding import Encoding, Value
 from recsmith.search.nas.trials import Trials
 
 UNTRIED = "untried"

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from recsmith.engine.devices import repeatable
-from recsmith.search.nas.encoding import Encoding
+from recsmith.search.encoding import Encoding
 from recsmith.search.nas.gym import name_gym
 from recsmith.search.nas.plan import Planner
 from recsmith.search.nas.trials import Trials

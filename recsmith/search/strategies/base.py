@@ -23,6 +23,7 @@ from recsmith.search.tree import NUMBER, Tree, proposals, sample
 
 PATIENCE_SECONDS = 10.0
 REDRAWS, BLIND_DRAWS = 20, 200
+"""How often a tuner may draw what has been proposed, and how often we draw for it before we go through all."""
 
 
 class Settings(Section):
@@ -108,14 +109,12 @@ class Ordered(Tuner):
 
 
 class Distinct(Ordered):
-    """Proposes nothing twice: what has been proposed is drawn again.
-
-    NNI's own way out takes the next point of a grid, which is always a neighbour of the first choices.
-    """
+    """Proposes nothing twice: what has been proposed is drawn again, and the tuner may learn that it was known."""
 
     def __init__(self, tuner: Tuner, settings: Settings) -> None:
         super().__init__(tuner, settings)
-        self.seen: set[str] = set()
+        self.seen: dict[str, float | None] = {}
+        """What has been proposed, with its value once it is known."""
         self.tree: Tree = {}
         self.generator = np.random.default_rng(settings.seed)
 
@@ -128,30 +127,47 @@ class Distinct(Ordered):
         """A proposal that is new; NoMoreTrialError where all have been made."""
         for _ in range(REDRAWS):
             proposal = super().propose(number)
-            if self._is_new(proposal):
-                return proposal
-        proposal = next(filter(self._is_new, self._blind()), None)
+            name = digest(proposal)
+            if name not in self.seen:
+                return self._noted(proposal)
+            self._known(number, proposal, self.seen[name])
+        proposal = next((one for one in self._blind() if digest(one) not in self.seen), None)
         if proposal is None:
             raise nni.NoMoreTrialError
         self._adopt(number, proposal)
-        return proposal
+        return self._noted(proposal)
 
     def adopt(self, number: int, proposal: dict[str, Any]) -> None:
         """Take a proposal of other origin for its own; its result is told as usual."""
-        self.seen.add(digest(proposal))
-        self.open[number] = proposal
+        self.open[number] = self._noted(proposal)
         self._adopt(number, proposal)
+
+    def _noted(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        self.seen.setdefault(digest(proposal))
+        return proposal
+
+    def _tell(self, number: int, value: float) -> None:
+        if number in self.open:
+            self.seen[digest(self.open[number])] = value
+        super()._tell(number, value)
 
     def _blind(self) -> Iterator[dict[str, Any]]:
         """Proposals without the tuner, that wants what it has had: drawn uniformly, in the end one after the other."""
         yield from (sample(self.tree, self.generator) for _ in range(BLIND_DRAWS))
         yield from proposals(self.tree)
 
-    def _is_new(self, proposal: dict[str, Any]) -> bool:
-        name = digest(proposal)
-        is_new = name not in self.seen
-        self.seen.add(name)
-        return is_new
+    def _known(self, number: int, proposal: dict[str, Any], value: float | None) -> None:
+        """What the tuner is told where it drew what has been proposed; ``value`` is None where its trial still runs."""
 
     def _adopt(self, number: int, proposal: dict[str, Any]) -> None:
         """Let the tuner know that ``number`` stands for a proposal that it has not drawn."""
+
+
+class Learner(Distinct):
+    """A tuner that learns from values alone: one that is known already is told at once, 0 where its trial still runs.
+
+    It must take results of proposals that it has not drawn.
+    """
+
+    def _known(self, number: int, proposal: dict[str, Any], value: float | None) -> None:
+        self.tuner.receive_trial_result(number, proposal, value or 0.0)

@@ -9,10 +9,10 @@ import numpy as np
 from nni.algorithms.hpo.evolution_tuner import EvolutionTuner
 from nni.utils import json2space
 
-from recsmith.search.strategies.base import Ordered, Settings
+from recsmith.search.strategies.base import Learner, Settings
 
 
-class Evolution(Ordered):
+class Evolution(Learner):
     """The population is a third of the trials."""
 
     def __init__(self, **settings: Any) -> None:
@@ -47,3 +47,8 @@ class SeededEvolution(EvolutionTuner):
         finally:
             self.state = random.getstate()
             random.setstate(shared)
+
+    def receive_trial_result(self, parameter_id: int, parameters: Any, value: float, **kwargs: Any) -> None:
+        """Take an individual into the population, one of other origin too."""
+        if parameter_id in self.running_trials:
+            super().receive_trial_result(parameter_id, parameters, value, **kwargs)

@@ -21,7 +21,8 @@ def mend(tuner: Any) -> None:
     NNI's own way out takes the next point of a grid, which is always a neighbour of the first choices.
     """
     tuner.space = {key: Nested(*spec) for key, spec in tuner.space.items()}
-    tuner.dedup = _as_it_is
+    if hasattr(tuner, "dedup"):
+        tuner.dedup = _as_it_is
 
 
 def _as_it_is(proposal: Any) -> Any:
