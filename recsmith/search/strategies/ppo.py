@@ -11,18 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recsmith.search.strategies.base import Learner, Settings
+from recsmith.search.strategies.base import Distinct, Settings
 from recsmith.search.strategies.reinforce import ENTROPY, Policy
 
 BATCH = 4
 """Results between two rounds of learning."""
-PASSES = 8
+PASSES = 4
 """Steps of a round."""
 CLIP = 0.2
 """Equation 7."""
 
 
-class Ppo(Learner):
+class Ppo(Distinct):
     """A round of learning for every few results."""
 
     def __init__(self, **settings: Any) -> None:

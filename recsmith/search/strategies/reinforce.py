@@ -9,19 +9,19 @@ from nni.tuner import Tuner
 from torch import Tensor
 
 from recsmith.search.encoding import Encoding
-from recsmith.search.strategies.base import Learner, Settings
+from recsmith.search.strategies.base import Distinct, Settings
 from recsmith.search.strategies.controller import Controller
 from recsmith.search.tree import knobs_of
 
 WIDTH = 32
-RATE = 0.02
+RATE = 0.01
 """Learning rate of Adam."""
-ENTROPY = 0.02
+ENTROPY = 0.05
 """Weight of the policy's entropy beside the reward, which is measured in its own standard deviations."""
 
 
-class Reinforce(Learner):
-    """A step of the policy for every result."""
+class Reinforce(Distinct):
+    """A step of the policy for every result; draws that are known teach nothing, or the policy settles too soon."""
 
     def __init__(self, **settings: Any) -> None:
         known = Settings(**settings)
