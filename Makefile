@@ -16,7 +16,7 @@ WORKERS ?= 2
 KEPT := privacy events inbox champion incumbent
 
 .DEFAULT_GOAL := help
-.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme deps bench bench-line pull push review clean verify sync changes audit forget lock unlock
+.PHONY: help install run flow up down status retrain rollback test test-slow drills lint types format results plots report readme search-ui deps bench bench-line pull push review clean verify sync changes audit forget lock unlock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,9 @@ plots: $(INSTALLED) .work/vega.js ## write dvc_plots/index.html, which opens off
 
 report: $(INSTALLED) ## open the report
 	@python -m webbrowser -t "file://$(CURDIR)/data/report/report.html"
+
+search-ui: $(INSTALLED) ## open NNI's page of the search that runs, else of the last one (loopback only)
+	@python -m tools.search_ui
 
 readme: $(INSTALLED) ## write the results table of README.md from the metrics files
 	@python -m tools.readme

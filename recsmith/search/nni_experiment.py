@@ -10,8 +10,10 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nni.experiment import Experiment
+from nni.experiment.data import TrialJob
 
 from recsmith import guard
 from recsmith.errors import UserError
@@ -28,6 +30,8 @@ POLL_SECONDS = 0.25
 STATUS_SECONDS = 2.0
 GRACE_SECONDS = 120.0
 ATTEMPTS = 3
+PATIENT_LOOKS = 3
+"""So often the last answers of trials that have ended are waited for: files come later than NNI's word."""
 ENDED_BADLY = ("FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED")
 
 
@@ -49,6 +53,7 @@ class _Run:
     """When a trial last started or ended."""
     asked: float = 0.0
     seen: int = 0
+    looks_after_end: int = 0
 
     def follow(self) -> list[Answer]:
         """Show trials as they finish until all have; ServiceLost where that will not happen."""
@@ -82,7 +87,8 @@ class _Run:
             raise ServiceLost("NNI's service reports an error of its tuner.")
         for job in jobs:
             if job.status in ENDED_BADLY:
-                self._crashed(job.trialJobId, job.sequenceId, job.status)
+                self._crashed(job)
+        self._unheard(jobs)
         self._watchdog(len(jobs) + len(self.answers.numbers()) + len(self.answers.begun()))
 
     def _watchdog(self, seen: int) -> None:
@@ -92,19 +98,37 @@ class _Run:
         if time.monotonic() - self.moved > limit:
             raise ServiceLost(f"no trial started or ended within {limit:g} s.")
 
-    def _crashed(self, job: str, sequence: int, status: str) -> None:
+    def _crashed(self, job: TrialJob) -> None:
         """Record a trial that ended without doing so itself: killed, out of memory, or never come to life."""
-        parameters = self.answers.begun().get(job, {NUMBER: sequence})
+        parameters = self.answers.begun().get(job.trialJobId, {NUMBER: job.sequenceId})
         if self.answers.load(parameters[NUMBER]) is not None:
             return
+        lost = self.crew.why(job.trialJobId) if self.crew is not None else None
+        said = nni_service.stderr_of(self.experiment, self.home, job.trialJobId)
+        self._failed(parameters, f"{said}\n{lost or _reason(self.task, job)}".strip())
+
+    def _unheard(self, jobs: list[TrialJob]) -> None:
+        """Record proposals that nobody will take: as many trials as there are proposals have ended, some too early."""
+        over = len(jobs) >= self.task.trials and all(job.status in (*ENDED_BADLY, "SUCCEEDED") for job in jobs)
+        self.looks_after_end = self.looks_after_end + 1 if over else 0
+        if self.looks_after_end > PATIENT_LOOKS:
+            lost = f" Lost nodes: {', '.join(self.crew.lost)}." if self.crew is not None and self.crew.lost else ""
+            for number in set(range(self.task.trials)) - set(self.answers.numbers()):
+                self._failed({NUMBER: number}, f"The trial ended before it could tell what it worked on.{lost}")
+
+    def _failed(self, parameters: dict[str, Any], error: str) -> None:
         candidate, key = identify(self.task, parameters)
-        where = self.crew.why(job) if self.crew is not None else ""
-        said = nni_service.stderr_of(self.experiment, self.home, job)
-        reason = f"The trial's process ended without a result ({status}): killed, or out of memory."
-        error = f"{said}\n{reason} {where}".strip()
         record = failed(None if isinstance(candidate, UserError) else candidate, key, error)
         Store(Path(self.task.folder)).save(record)
         self.answers.save(answered(self.task, parameters, record, known=False, seconds=0.0))
+
+
+def _reason(task: Task, job: TrialJob) -> str:
+    """Why a trial ended that could not tell; NNI ends those that hang, and has one status for these and killed ones."""
+    ran = ((job.endTime or 0) - (job.startTime or 0)) / 1000
+    if job.startTime and ran > task.trial_seconds:
+        return f"The trial took longer than {task.trial_seconds:g} s and did not end itself: it hung, and was ended."
+    return f"The trial's process ended without a result ({job.status}): killed, or out of memory."
 
 
 def search(task: Task, work: Path, say: Say) -> list[Answer]:

@@ -48,9 +48,10 @@ LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""
 
 
-def free_port(first: int, say: Say) -> int:
-    """``first``, or the next of twenty that nobody listens on; UserError where there is none."""
-    ports = [port for port in range(first, min(first + PORTS, 65536)) if not _busy(port)]
+def free_port(first: int, say: Say, many: int = 1) -> int:
+    """``first``, or the next of twenty that nobody listens on, nor on the ``many`` - 1 after it; else a UserError."""
+    tried = range(first, min(first + PORTS, 65537 - many))
+    ports = [port for port in tried if not any(_busy(one) for one in range(port, port + many))]
     if not ports:
         last = min(first + PORTS, 65536) - 1
         raise UserError(
@@ -110,11 +111,14 @@ def end_leftovers(home: Path, say: Say) -> int:
 
 def _is_left(process: psutil.Process, home: Path) -> bool:
     words = process.info["cmdline"] or []
+    return serves(words, home) and not owner_lives(words[words.index("--experiment-id") + 1])
+
+
+def serves(words: list[str], home: Path) -> bool:
+    """Whether a command line is that of a node manager of ``home``."""
     if "--experiments-directory" not in words or "--experiment-id" not in words:
         return False
-    folder = words[words.index("--experiments-directory") + 1]
-    name = words[words.index("--experiment-id") + 1]
-    return Path(folder) == home / "experiments" and not owner_lives(name)
+    return Path(words[words.index("--experiments-directory") + 1]) == home / "experiments"
 
 
 @contextmanager
@@ -217,7 +221,7 @@ def start(
         try:
             # One start at a time on a machine: two that choose the same free port would talk to one service.
             with FileLock(_START_LOCK, timeout=LOCK_SECONDS):
-                port = free_port(first_port, say)
+                port = free_port(first_port, say, many=1 if _is_local(experiment) else 2)
                 with at_home(home, variables(port)):
                     experiment.start(port, debug=False, run_mode=RunMode.Detach)
                 _check_is_ours(experiment)
@@ -230,6 +234,11 @@ def start(
 
 
 _START_LOCK = Path(tempfile.gettempdir()) / f"recsmith-nni-start-{getpass.getuser()}.lock"
+
+
+def _is_local(experiment: Experiment) -> bool:
+    """Whether NNI needs one port; with trials elsewhere it wants the next one too."""
+    return isinstance(getattr(experiment.config, "training_service", None), LocalConfig)
 
 
 def _check_is_ours(experiment: Experiment) -> None:

@@ -186,9 +186,10 @@ def test_the_private_environment_is_made_once_and_nothing_of_the_owner_s_is_touc
     subprocess.run([sys.executable, "-m", "venv", str(owner)], check=True)
     (site,) = (owner / "lib").glob("python*/site-packages")
     (ours,) = (path for path in sys.path if path.endswith("site-packages"))
+    own = ("nni", "recsmith", "__editable__", "pip", "distutils", "_distutils", "__pycache__")
     for name in os.listdir(ours):  # all packages but the project itself and NNI, which is to come from the index
-        if not name.startswith(("nni", "recsmith", "__editable__", "pip", "distutils", "_distutils", "__pycache__")):
-            (site / name).exists() or (site / name).symlink_to(Path(ours) / name)
+        if not name.startswith(own) and not (site / name).exists():
+            (site / name).symlink_to(Path(ours) / name)
     before = files_of(owner)
     described = task(
         tastes(tmp_path / "data"), tmp_path / "work", nodes=[node(server, python=str(owner / "bin/python"))]

@@ -142,12 +142,10 @@ class Crew:
             if rest.startswith("started/"):
                 self.places[Path(rest).stem] = member.name
 
-    def why(self, job: str) -> str:
-        """What is known of the end of a trial that could not tell."""
+    def why(self, job: str) -> str | None:
+        """What ended a trial, where that was the loss of its node."""
         place = self.places.get(job)
-        if place in self.lost:
-            return f"Node {place} was lost in the middle of the trial."
-        return f"It ran on node {place}." if place else ""
+        return f"Node {place} was lost in the middle of the trial." if place in self.lost else None
 
     def end(self) -> None:
         """End what runs on the nodes; they remove what was the run's."""
