@@ -35,7 +35,7 @@ def test_the_page_is_that_of_the_search_that_runs_then_of_the_last_one_on_loopba
         assert [job["sequenceId"] for job in jobs] == [0, 1]
         listening = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
         port = int(address.rpartition(":")[2])
-        assert {one.laddr.ip for one in listening if one.laddr.port == port} == {"127.0.0.1"}
+        assert {one.laddr[0] for one in listening if one.laddr and one.laddr[1] == port} == {"127.0.0.1"}
     assert processes_of(work) == []
 
 
