@@ -13,6 +13,8 @@ from recsmith.privacy.person import Person
 from recsmith.serving import manifest as manifests
 from recsmith.serving import safetensors, tensors
 from recsmith.serving.bundle import MODEL, PEOPLE
+from recsmith.serving.histories import Histories
+from recsmith.serving.histories import read as read_histories
 from recsmith.serving.strings import Strings
 
 
@@ -40,7 +42,7 @@ def forget(folder: Path, person: Person, renewed: Callable[[str, str], None] = l
     with replacing(folder) as aside:
         (aside / MODEL).parent.mkdir(parents=True)
         (aside / MODEL).write_bytes((folder / MODEL).read_bytes())
-        save(aside / PEOPLE, _without(people, ids, gone))
+        save(aside / PEOPLE, _without(people, ids, gone, safetensors.read(folder / MODEL)["popularity"]))
         manifest["users"] = int((~gone).sum())
         manifest["parts"]["people"] = manifests.part(aside, PEOPLE)
         before, manifest["digest"] = manifest["digest"], manifests.digest(manifest)
@@ -49,19 +51,12 @@ def forget(folder: Path, person: Person, renewed: Callable[[str, str], None] = l
     return int(gone.sum())
 
 
-def _without(people: dict[str, np.ndarray], ids: Strings, gone: np.ndarray) -> dict[str, np.ndarray]:
+def _without(people: tensors.Tensors, ids: Strings, gone: np.ndarray, popularity: np.ndarray) -> dict[str, np.ndarray]:
     """The tensors of the people part without those who are ``gone`` (U,) bool."""
-    left = np.flatnonzero(~gone)
-    indptr = people["history.indptr"]
-    entries = np.repeat(~gone, np.diff(indptr))
-    lengths = np.diff(indptr)[left]
-    changed = dict(people)
-    changed.update(tensors.of_strings("user_ids", ids.take(left)))
-    changed["history.indptr"] = np.concatenate(([0], np.cumsum(lengths))).astype(indptr.dtype)
-    for name in ("history.indices", "history.weights"):
-        if name in people:
-            changed[name] = people[name][entries]
-    rows = tensors.stored_rows(indptr)
-    stored = rows[left][rows[left] >= 0]
+    left, histories = np.flatnonzero(~gone), read_histories(people, popularity)
+    changed = {name: values for name, values in people.items() if not name.startswith("history.")}
+    changed |= tensors.of_strings("user_ids", ids.take(left))
+    changed |= Histories.of(histories.take(left), popularity).tensors()
+    stored = histories.rows[left]
     vectors = tensors.table(people, "user_vectors")
-    return changed if vectors is None else {**changed, **tensors.of_table("user_vectors", vectors.take(stored))}
+    return changed if vectors is None else changed | tensors.of_table("user_vectors", vectors.take(stored[stored >= 0]))
