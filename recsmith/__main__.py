@@ -20,6 +20,7 @@ COMMANDS = {
     "champion": "who serves: show, decide, roll back",
     "decay": "how quality falls without retraining, and what retraining wins back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
+    "inspect": "what is in a bundle: tensors, bytes, precision, quality, where it came from",
     "similar": "the items most like a given one",
     "lineage": "where a bundle came from: commit, data, parameters, packages, runs, the champion before it",
     "embed": "the vectors of users and items as Parquet",

@@ -22,14 +22,21 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Bundle]:
-    """The bundle, decrypted to a private folder for as long as it is used where it is encrypted."""
+def plain_folder(path: Path) -> Iterator[Path]:
+    """The folder of a bundle; a private one for as long as it is used where the bundle is encrypted."""
     if not path.is_file():
-        yield load(path)
+        yield path
         return
     from recsmith.privacy.archive import plain  # an open bundle needs numpy alone
 
     with plain(path) as folder:
+        yield folder
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Bundle]:
+    """The bundle, decrypted for as long as it is used where it is encrypted."""
+    with plain_folder(path) as folder:
         yield load(folder)
 
 

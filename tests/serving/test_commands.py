@@ -182,6 +182,7 @@ def test_similar_prints_what_the_bundle_answers(tmp_path: Path, capsys: pytest.C
         ["recommend", "--history", "i00,i01", "--out", "one.parquet"],
         ["embed", "--out", "vectors.parquet"],
         ["similar", "--item", "i04"],
+        ["inspect", "b"],
     ],
 )
 def test_commands_that_serve_load_numpy_and_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
@@ -191,7 +192,8 @@ def test_commands_that_serve_load_numpy_and_nothing_heavy(tmp_path: Path, argume
         "import json, sys; from recsmith.__main__ import main; status = main(sys.argv[1:]); "
         f"print(json.dumps([status, [name for name in {HEAVY!r} if name in sys.modules]]))"
     )
-    command = [sys.executable, "-c", code, arguments[0], "--bundle", "b", *arguments[1:]]
+    named = [] if arguments[0] == "inspect" else ["--bundle", "b"]
+    command = [sys.executable, "-c", code, arguments[0], *named, *arguments[1:]]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
 
