@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from recsmith.compress import pack, records
 from recsmith.compress.choose import Judge, check_gate, choose, export_loss, measure
+from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.config.compress import Compress
@@ -35,9 +36,10 @@ def run(context: Context) -> None:
     exact = evaluate(candidate.model, fit, valid, cutoffs, memory)
     context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
     fading = recency(candidate.architecture)
-    judge = Judge(histories(fit, fading), valid, cutoffs, metric, exact)
+    known = histories(fit, fading)
+    judge = Judge(known, valid, cutoffs, metric, exact)
     exported = export(candidate.model, fit, params.export, seed, memory)
-    rows = measure(exported, params, judge, context.say)
+    rows = measure(exported, params, judge, Calibration(known, seed), context.say)
     context.say(export_loss(rows[0], metric, exact[metric]))
     chosen = choose(rows, params.min_retained)
     context.track.table(
@@ -51,9 +53,10 @@ def run(context: Context) -> None:
     final = load_model(DATA / "train/final", refit, fitting(context))
     full = export(final.model, refit, params.export, seed, memory)
     reference = next(iter(full.values())).model_bytes
-    small = replace(chosen.recipe.apply(full), fold_in=FoldIn(recency=fading))
+    everybody = histories(refit, fading)
+    small = replace(chosen.recipe.apply(full, Calibration(everybody, seed)), fold_in=FoldIn(recency=fading))
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
-    people = pack.People(users.column(USER).to_pylist(), histories(refit, fading))
+    people = pack.People(users.column(USER).to_pylist(), everybody)
     meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name}
     pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.methods import Recipe, recipes
 from recsmith.config.compress import Compress, Gate
 from recsmith.engine.rank.metrics import evaluate_lists
@@ -60,14 +60,18 @@ class Judge:
 
 
 def measure(
-    exported: Mapping[str, ServingModel], params: Compress, judge: Judge, say: Callable[[str], None]
+    exported: Mapping[str, ServingModel],
+    params: Compress,
+    judge: Judge,
+    calibration: Calibration,
+    say: Callable[[str], None],
 ) -> list[Row]:
     """Every form of the export, then every recipe; ``say`` is told each as it is done."""
     plain = [Recipe(Knobs(), form) for form in exported]
     reference = next(iter(exported.values())).model_bytes
     rows = []
     for recipe, export in [*((one, True) for one in plain), *((one, False) for one in recipes(params, exported))]:
-        model = recipe.apply(exported)
+        model = recipe.apply(exported, calibration)
         metrics, size = judge.metrics(model), model.model_bytes
         rows.append(
             Row(recipe, export, size, reference / size, metrics, judge.retained(metrics), _pruner(recipe, exported))

@@ -1,24 +1,50 @@
-"""What every compression method is: one file with a function ``compress(model, knobs) -> model``."""
+"""What every compression method is: one file with a function ``compress(model, calibration, knobs) -> model``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from recsmith.serving.model import ServingModel
+import numpy as np
+
+from recsmith.config.compress import Precision, Pruner
+from recsmith.errors import UserError
+from recsmith.serving.model import Batch, ServingModel
 
 
 @dataclass(frozen=True)
 class Knobs:
     """What a recipe asks of the methods; each reads its own."""
 
-    precision: Literal["float32", "float16", "int8"] = "float32"
+    precision: Precision = "float32"
     sparsity: float = 0.0
     """Share of vector columns and of sparse entries that go."""
-    pruner: Literal["L1", "L2", "FPGM"] = "L2"
+    pruner: Pruner = "L2"
+    block: int = 0
+    """Columns that share a scale in tables of 4, 2 and 1 bits; 0: the whole row does."""
+    bytes_a_row: int = 16
+    """Codes of a row of a product-quantised table."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a method may learn from: the histories that the model was fitted on, and a seed."""
+
+    histories: Batch
+    seed: int = 7
+
+    def known(self) -> Batch:
+        """The histories that hold something; UserError where there are none."""
+        filled = np.flatnonzero(np.diff(self.histories.indptr))
+        if not len(filled):
+            raise UserError(
+                "There are no histories to calibrate on; methods that need some (compress.pruner: SVD, compress.tune) "
+                "cannot be used."
+            )
+        return self.histories.take(filled)
 
 
 class Method(Protocol):
     """Takes a model that serves and gives back one that is no larger, with the same items."""
 
-    def __call__(self, model: ServingModel, knobs: Knobs) -> ServingModel: ...
+    def __call__(self, model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel: ...

@@ -12,6 +12,7 @@ from recsmith.compress.blend import blends
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.largest import Wanted, largest
 from recsmith.compress.low_rank import balanced, factors
+from recsmith.compress.tie import tied
 from recsmith.config.compress import Export
 from recsmith.engine.blend import BlendModel
 from recsmith.errors import UserError
@@ -20,7 +21,7 @@ from recsmith.model.contract import FilterModel, Model, VectorModel
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table, index_type
 
-EXACT, BOTH, VECTORS, ENTRIES = "exact", "both", "low rank", "sparse"
+EXACT, BOTH, VECTORS, ENTRIES, TIED = "exact", "both", "low rank", "sparse", "tied"
 ENTRIES_A_COLUMN = 8 / 6
 """Entries of ``S`` (4 bytes, and 2 for the place) for the bytes of one number in both V and W."""
 
@@ -79,12 +80,16 @@ def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
     """The fp32 forms of a fitted model by name.
 
     Networks, sparse filters and those of low rank have one, ``exact``; other filters have low rank plus sparse in the
-    splits of :func:`forms`, the first of them as the parameters say; a blend has the forms of its filters. Raises
-    UserError for a model of no family.
+    splits of :func:`forms`, the first of them as the parameters say; a blend has the forms of its filters. What has a
+    low rank alone is also there ``tied``. Raises UserError for a model of no family.
     """
     if isinstance(model, BlendModel):
-        parts = [(factor, export(part, graph, params, seed, memory_mb)) for factor, part in model.parts]
-        return blends(parts, model.popularity)
+        parts = [(factor, _plain(part, graph, params, seed, memory_mb)) for factor, part in model.parts]
+        return _with_tie(blends(parts, model.popularity))
+    return _with_tie(_plain(model, graph, params, seed, memory_mb))
+
+
+def _plain(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int) -> dict[str, ServingModel]:
     if isinstance(model, VectorModel):
         return {EXACT: _two_towers(model, graph)}
     if isinstance(model, SparseFilter):
@@ -94,6 +99,12 @@ def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
     if isinstance(model, FilterModel):
         return _filter(model, forms(params), seed, memory_mb)
     raise UserError(f"{type(model).__name__} has neither vectors nor a filter matrix; it cannot be exported.")
+
+
+def _with_tie(made: dict[str, ServingModel]) -> dict[str, ServingModel]:
+    """The forms, and the one of low rank alone with one table instead of two, where all of its vectors are folded in."""
+    low = [model for model in made.values() if model.rank and model.projected == model.rank and model.sparse is None]
+    return {**made, TIED: tied(low[0])} if low else made
 
 
 def _two_towers(model: VectorModel, graph: Graph) -> ServingModel:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.popularity import narrowed
 from recsmith.compress.vectors import with_vectors
 from recsmith.errors import UserError
@@ -14,7 +14,7 @@ from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table
 
 
-def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
+def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """All tables of ``model`` as float16; UserError where a number is too large for it."""
     small = with_vectors(model, lambda table: Table(_half(table.dequantised())))
     return replace(small, popularity=narrowed(model.popularity), sparse=_sparse(model.sparse))

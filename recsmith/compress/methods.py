@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import product as combined
 
-from recsmith.compress import half, int8, prune_columns, prune_sparse
-from recsmith.compress.contract import Knobs, Method
+from recsmith.compress import half, int1, int2, int4, int8, product, prune_columns, prune_sparse, rotate
+from recsmith.compress.contract import Calibration, Knobs, Method
 from recsmith.compress.export import EXACT
 from recsmith.config.compress import Compress
 from recsmith.serving.model import ServingModel
 
 
-def unchanged(model: ServingModel, knobs: Knobs) -> ServingModel:
+def unchanged(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """No compression: the fp32 export as it is."""
     return model
 
 
-PRUNERS: dict[str, Method] = {"columns": prune_columns.compress, "sparse": prune_sparse.compress}
+PRUNERS: dict[str, Method] = {
+    "columns": prune_columns.compress,
+    "directions": rotate.compress,
+    "sparse": prune_sparse.compress,
+}
 """What ``knobs.sparsity`` drives, in the order in which they are applied."""
-PRECISIONS: dict[str, Method] = {"float32": unchanged, "float16": half.compress, "int8": int8.compress}
+PRECISIONS: dict[str, Method] = {
+    "float32": unchanged,
+    "float16": half.compress,
+    "int8": int8.compress,
+    "int4": int4.compress,
+    "int2": int2.compress,
+    "int1": int1.compress,
+    "product": product.compress,
+}
 METHODS: dict[str, Method] = {**PRUNERS, **PRECISIONS}
 
 
@@ -38,15 +50,18 @@ class Recipe:
         pruned = [f"pruned {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
         return ", ".join([*form, *pruned, self.knobs.precision])
 
-    def apply(self, exported: Mapping[str, ServingModel]) -> ServingModel:
+    def apply(self, exported: Mapping[str, ServingModel], calibration: Calibration) -> ServingModel:
         """The form that the recipe asks for after every method of the recipe."""
         model = exported[self.form]
         for method in (*PRUNERS.values(), PRECISIONS[self.knobs.precision]):
-            model = method(model, self.knobs)
+            model = method(model, calibration, self.knobs)
         return model
 
 
 def recipes(params: Compress, forms: Iterable[str] = (EXACT,)) -> list[Recipe]:
     """Every form with every sparsity and every precision."""
-    combinations = product(forms, sorted(set(params.sparsity)), dict.fromkeys(params.precision))
-    return [Recipe(Knobs(precision, sparsity, params.pruner), form) for form, sparsity, precision in combinations]
+    combinations = combined(forms, sorted(set(params.sparsity)), dict.fromkeys(params.precision))
+    return [
+        Recipe(Knobs(precision, sparsity, params.pruner, params.block, params.bytes_a_row), form)
+        for form, sparsity, precision in combinations
+    ]

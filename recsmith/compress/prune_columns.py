@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from nni.compression.pruning import FPGMPruner, L1NormPruner, L2NormPruner
 
-from recsmith.compress.contract import Knobs
+from recsmith.compress.columns import sliced
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.vectors import with_vectors
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import Table
@@ -16,30 +15,37 @@ from recsmith.serving.tables import Table
 PRUNERS = {"L1": L1NormPruner, "L2": L2NormPruner, "FPGM": FPGMPruner}
 
 
-def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
+def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """``model`` without the share ``knobs.sparsity`` of its vector columns; one column always stays.
 
     Where a sparse table corrects what the vectors miss, they stay as they are: it was made for exactly these columns.
     """
     kept = kept_columns(model, knobs)
-    return model if kept is None else _cut(model, lambda values: np.ascontiguousarray(values[:, kept]))
+    return model if kept is None else sliced(model, kept)
 
 
 def masked(model: ServingModel, knobs: Knobs) -> ServingModel:
     """The same with the columns set to zero: what :func:`compress` must answer like."""
     kept = kept_columns(model, knobs)
-    return model if kept is None else _cut(model, lambda values: values * np.isin(np.arange(model.rank), kept))
+    if kept is None:
+        return model
+    return with_vectors(model, lambda table: Table(table.dequantised() * np.isin(np.arange(model.rank), kept)))
 
 
 def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
-    """Columns that stay, ascending; None where all do.
+    """Columns that stay, ascending; None where all do, or where they are chosen otherwise.
 
     The pruner sees items and what makes a user vector (projection or stored vectors) as one table, so that a column
     goes from both sides at once.
     """
     tables = (model.item_vectors, model.projection or model.user_vectors)
     rows = [table.dequantised() for table in tables if table is not None]
-    if round(knobs.sparsity * model.rank) < 1 or model.rank < 2 or model.sparse is not None:
+    if (
+        knobs.pruner not in PRUNERS
+        or round(knobs.sparsity * model.rank) < 1
+        or model.rank < 2
+        or model.sparse is not None
+    ):
         return None
     if 0 < model.projected < model.rank:
         # The columns of a blend answer to different tables; there is no one norm to compare them by.
@@ -56,7 +62,3 @@ def _mask(values: np.ndarray, knobs: Knobs) -> np.ndarray:
     _, masks = pruner.compress()
     pruner.unwrap_model()
     return masks["0"]["weight"][0].numpy() > 0
-
-
-def _cut(model: ServingModel, change: Callable[[np.ndarray], np.ndarray]) -> ServingModel:
-    return with_vectors(model, lambda table: Table(change(table.dequantised())))

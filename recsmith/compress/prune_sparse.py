@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from nni.compression.pruning import LevelPruner
 
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable
 
 
-def compress(model: ServingModel, knobs: Knobs) -> ServingModel:
+def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """``model`` without the share ``knobs.sparsity`` of the entries of ``S``, over all rows together.
 
     The pruner sees each entry times the root of the popularity of its row: an item that stands in many histories counts

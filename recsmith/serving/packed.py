@@ -18,8 +18,8 @@ BITS = (1, 2, 4)
 class PackedTable(VectorTable):
     """``row = levels[code] * scale``; the codes of a row lie one after another, the first in the lowest bits of a byte.
 
-    Shapes: codes (n, ceil(r bits / 8)) uint8; levels (2^bits,) float32; scale (n, B) float16 | float32 for ``B`` equal
-    blocks of columns, 1 for the whole row; columns ``r``, a multiple of B.
+    Shapes: codes (n, ceil(r bits / 8)) uint8; levels (2^bits,) float32; scale (n, B) float16 | float32 for ``B``
+    blocks of equally many columns, of which the last may have fewer; columns ``r``.
     Raises UserError on bits other than 1, 2 and 4 and on scales that are not positive and finite.
     """
 
@@ -39,7 +39,7 @@ class PackedTable(VectorTable):
                 f"Codes of shape {self.codes.shape} do not hold {self.columns} columns of {self.bits} bits."
             )
         check_scales(self.scale, (len(self.codes), self.blocks))
-        if self.columns % max(1, self.blocks):
+        if self.blocks and self.width * (self.blocks - 1) >= self.columns:
             raise UserError(f"{self.columns} columns cannot be parted into {self.blocks} equal blocks.")
 
     @property
@@ -50,6 +50,11 @@ class PackedTable(VectorTable):
     def blocks(self) -> int:
         """Scales of a row."""
         return self.scale.shape[1]
+
+    @property
+    def width(self) -> int:
+        """Columns of a block."""
+        return -(-self.columns // self.blocks)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,8 +73,7 @@ class PackedTable(VectorTable):
         values = np.take(self.words, codes, axis=0).reshape(len(codes), codes.shape[1] * 8 // self.bits)[
             :, : self.columns
         ]
-        parted = values.reshape(len(codes), self.blocks, self.columns // self.blocks)
-        return (parted * scale[:, :, None]).reshape(len(codes), self.columns)
+        return values * np.repeat(scale, self.width, axis=1)[:, : self.columns]
 
     def take(self, index: np.ndarray) -> PackedTable:
         return PackedTable(self.codes[index], self.levels, self.scale[index], self.columns)

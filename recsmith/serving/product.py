@@ -13,14 +13,15 @@ from recsmith.serving.vector_table import VectorTable
 
 @dataclass(frozen=True)
 class ProductTable(VectorTable):
-    """``row = scale * [books[0, codes[0]], ..., books[m - 1, codes[m - 1]]]``.
+    """``row = scale * [books[0, codes[0]], ..., books[m - 1, codes[m - 1]]]``, of which the first ``columns`` count.
 
-    Shapes: codes (n, m) uint8; books (m, at most 256, d) float16 | float32, ``r = m d``; scale (n,) float16 | float32
-    or None. Raises UserError where the parts do not fit together.
+    Shapes: codes (n, m) uint8; books (m, at most 256, d) float16 | float32; columns ``r``, at most m d; scale (n,)
+    float16 | float32 or None. Raises UserError where the parts do not fit together.
     """
 
     codes: np.ndarray
     books: np.ndarray
+    columns: int
     scale: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -31,6 +32,8 @@ class ProductTable(VectorTable):
             raise UserError(
                 f"Codes of shape {self.codes.shape} ({self.codes.dtype}) do not fit books of {self.books.shape}."
             )
+        if not 0 <= self.columns <= self.books.shape[0] * self.books.shape[2]:
+            raise UserError(f"Books of {self.books.shape} do not hold {self.columns} columns.")
         if not np.isfinite(self.books).all():
             raise UserError("The books of a table hold NaN or infinity; what they were made of did not converge.")
         if self.codes.size and self.codes.max() >= self.books.shape[1]:
@@ -40,7 +43,7 @@ class ProductTable(VectorTable):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.codes), self.books.shape[0] * self.books.shape[2]
+        return len(self.codes), self.columns
 
     @property
     def precision(self) -> str:
@@ -53,8 +56,10 @@ class ProductTable(VectorTable):
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
         codes = self.codes[index]
         words = self.books[np.arange(codes.shape[1]), codes].astype(np.float32)
-        rows = words.reshape(len(codes), self.shape[1])
+        rows = words.reshape(len(codes), words.shape[1] * words.shape[2])[:, : self.columns]
         return rows if self.scale is None else rows * self.scale[index, None].astype(np.float32)
 
     def take(self, index: np.ndarray) -> ProductTable:
-        return ProductTable(self.codes[index], self.books, None if self.scale is None else self.scale[index])
+        return ProductTable(
+            self.codes[index], self.books, self.columns, None if self.scale is None else self.scale[index]
+        )

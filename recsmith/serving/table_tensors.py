@@ -32,7 +32,7 @@ def table(tensors: Tensors, name: str, base: VectorTable | None = None) -> Vecto
     if "levels" in part:
         return PackedTable(part["codes"], part["levels"], part["scale"], int(part["columns"][0]))
     if "books" in part:
-        return ProductTable(part["codes"], part["books"], part.get("scale"))
+        return ProductTable(part["codes"], part["books"], int(part["columns"][0]), part.get("scale"))
     if "tie" in part and base is not None:
         return TiedTable(base, part["tie"], part["columns"])
     raise UserError(f"{name} lies in tensors {', '.join(sorted(part))}: no form of a table that this Recsmith knows.")
@@ -45,7 +45,8 @@ def _parts(table: VectorTable) -> dict[str, np.ndarray | None]:
         columns = np.array([table.columns], np.uint32)
         return {"codes": table.codes, "levels": table.levels, "scale": table.scale, "columns": columns}
     if isinstance(table, ProductTable):
-        return {"codes": table.codes, "books": table.books, "scale": table.scale}
+        columns = np.array([table.columns], np.uint32)
+        return {"codes": table.codes, "books": table.books, "columns": columns, "scale": table.scale}
     if isinstance(table, TiedTable):
         return {"tie": table.scale, "columns": table.columns}
     raise TypeError(f"{type(table).__name__} has no names of tensors; give it some in {__name__}.")

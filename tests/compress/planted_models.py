@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.config.compress import Export
@@ -95,3 +95,6 @@ def served(family: str, params: Export | None = None) -> tuple[ServingModel, Bat
     model = vector_model() if family == "gnn" else filter_model(rest=1.0)
     forms = export(model, graph(), params or Export(rank=RANK, top_k=12), 7, 100)
     return next(iter(forms.values())), histories(graph())
+
+
+GIVEN = Calibration(histories(graph()))

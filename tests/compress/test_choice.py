@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted_models import RANK, filter_model, graph, relevant, served, vector_model
+from planted_models import GIVEN, RANK, filter_model, graph, relevant, served, vector_model
 
 from recsmith.compress import records
 from recsmith.compress.choose import Judge, Row, check_gate, choose, measure, pareto
@@ -39,7 +39,7 @@ def test_every_recipe_is_measured_with_the_lists_that_serve(family: str) -> None
     exact = vector_model() if family == "gnn" else filter_model(1.0)
     forms = export(exact, graph(), Export(rank=RANK, top_k=90), 7, 100)
     said: list[str] = []
-    rows = measure(forms, Compress(), judge(exact), said.append)
+    rows = measure(forms, Compress(), judge(exact), GIVEN, said.append)
     assert len(rows) == len(said) == 7 * len(forms)
     assert [row.export for row in rows] == [True] * len(forms) + [False] * 6 * len(forms)
     assert rows[0].ratio == 1
@@ -119,6 +119,6 @@ def test_a_large_share_pruned_costs_quality_on_planted_data() -> None:
     exact = filter_model(1.0)
     model, _ = served("filter", Export(rank=RANK, top_k=90))
     params = Compress(sparsity=(0.0, 0.9), precision=("int8",))
-    rows = measure({"vectors": model}, params, judge(exact), lambda _: None)
+    rows = measure({"vectors": model}, params, judge(exact), GIVEN, lambda _: None)
     assert np.isfinite([row.retained for row in rows]).all()
     assert rows[2].bytes < rows[1].bytes / 2

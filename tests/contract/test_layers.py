@@ -24,6 +24,7 @@ ROOMS = {
     "altair": ("recsmith/report/",),
     "ibis": ("recsmith/tables/", "recsmith/validation/", "recsmith/sources/sql.py"),
     "implicit": ("recsmith/baselines/",),
+    "faiss": ("recsmith/compress/",),
 }
 
 
@@ -75,7 +76,7 @@ def test_the_library_holds_no_path_of_the_line() -> None:
 
 
 def test_serving_needs_numpy_alone() -> None:
-    heavy = {"torch", "scipy", "pandas", "safetensors", "pydantic", "ibis", "polars", "sklearn"}
+    heavy = {"torch", "scipy", "pandas", "safetensors", "pydantic", "ibis", "polars", "sklearn", "faiss"}
     for path in (ROOT / "recsmith" / "serving").glob("*.py"):
         assert heavy & imported(path) == set(), path.name
 

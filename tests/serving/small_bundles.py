@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.compress import int8, pack
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.serving.histories import stored_rows
 from recsmith.serving.model import Batch, ServingModel
 from recsmith.serving.tables import SparseTable, Table
@@ -44,7 +44,7 @@ def titles() -> list[str]:
 
 def make_bundle(folder: Path, family: str = "filter", *, small: bool = True, ids: Sequence[str] = ()) -> Path:
     """Pack a bundle and say where it lies; ``ids`` of its people where they are not u0, u1, ..."""
-    packed = int8.compress(model(family), Knobs("int8")) if small else model(family)
+    packed = int8.compress(model(family), Calibration(histories()), Knobs("int8")) if small else model(family)
     people = pack.People(ids or [f"u{n}" for n in range(N_USERS)], histories())
     pack.write(folder, packed, [f"i{n:02}" for n in range(N_ITEMS)], people, {"recipe": "int8"}, titles())
     return folder

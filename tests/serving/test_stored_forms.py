@@ -25,7 +25,7 @@ def packed(bits: int, blocks: int = 1, n: int = N) -> PackedTable:
 def product(n: int = N) -> ProductTable:
     rng = np.random.default_rng(3)
     books = rng.normal(size=(4, 7, 3)).astype(np.float16)
-    return ProductTable(rng.integers(0, 7, (n, 4)).astype(np.uint8), books, np.ones(n, np.float16))
+    return ProductTable(rng.integers(0, 7, (n, 4)).astype(np.uint8), books, R, np.ones(n, np.float16))
 
 
 def tied(n: int = N) -> TiedTable:
@@ -92,9 +92,9 @@ def test_a_row_is_its_levels_times_the_scale_of_the_block() -> None:
     assert stored.precision == "int1"
 
 
-def test_a_row_is_a_word_from_each_book() -> None:
+def test_a_row_is_a_word_from_each_book_and_what_is_too_many_is_cut() -> None:
     books = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], np.float32)
-    assert ProductTable(np.array([[1, 0]], np.uint8), books).dequantised().tolist() == [[3, 4, 5, 6]]
+    assert ProductTable(np.array([[1, 0]], np.uint8), books, 3).dequantised().tolist() == [[3, 4, 5]]
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
@@ -115,12 +115,14 @@ def test_parts_that_do_not_fit_or_hold_nan_are_refused() -> None:
         replace(packed(1), levels=np.array([np.nan, 1], np.float32))
     with pytest.raises(UserError, match="do not hold 30 columns"):
         replace(packed(4), columns=30)
-    with pytest.raises(UserError, match="cannot be parted into 5"):
-        replace(packed(4), scale=np.ones((N, 5), np.float32))
+    with pytest.raises(UserError, match="cannot be parted into 7"):
+        replace(packed(4), scale=np.ones((N, 7), np.float32))
     with pytest.raises(UserError, match="NaN"):
         replace(product(), books=np.full((4, 7, 3), np.nan, np.float16))
     with pytest.raises(UserError, match="beyond the 2"):
         replace(product(), books=np.ones((4, 2, 3), np.float16))
+    with pytest.raises(UserError, match="do not hold 13 columns"):
+        replace(product(), columns=13)
     with pytest.raises(UserError, match="do not fit books"):
         replace(product(), books=np.ones((3, 7, 3), np.float16))
     with pytest.raises(UserError, match="one finite factor for each"):
