@@ -102,7 +102,7 @@ def _plain(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
 
 
 def _with_tie(made: dict[str, ServingModel]) -> dict[str, ServingModel]:
-    """The forms, and the one of low rank alone with one table instead of two, where all of its vectors are folded in."""
+    """The forms, and the one of low rank alone with one table instead of two, where all is folded in."""
     low = [model for model in made.values() if model.rank and model.projected == model.rank and model.sparse is None]
     return {**made, TIED: tied(low[0])} if low else made
 
