@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsmith.compress.export import export
+from recsmith.compress.export import TIED, export
 from recsmith.compress.histories import histories
 from recsmith.config.compress import Export
 from recsmith.engine.blend import spread
@@ -74,9 +74,9 @@ def test_what_is_served_ranks_like_the_exact_blend(graph: Graph, parts: tuple[An
     fitted = fit(blend(*parts, weights=(1.0, 0.7)), graph, SETTINGS)
     forms = export(fitted.model, graph, Export(rank=25, top_k=25), SETTINGS.seed, 500)
     expected = top_lists(fitted.model, np.arange(30), 5, graph, memory_mb=500)
-    for form in forms.values():
+    for name, form in forms.items():
         found, _ = top_k(form, histories(graph), 5)
-        assert (found == expected).mean() > 0.97
+        assert (found == expected).mean() > (0.85 if name == TIED else 0.97)
 
 
 def test_people_who_are_not_stored_are_folded_in_by_both_parts(graph: Graph) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from recsmith.compress.int8 import quantise
+from recsmith.compress.quantised import quantise
 from recsmith.serving import sketch as sketches
 from recsmith.serving.model import Query, ServingModel, top_k
 from recsmith.serving.packed import PackedTable, pack
@@ -30,7 +30,7 @@ def table_of(form: str, n: int, rank: int, rng: np.random.Generator) -> VectorTa
         )
     if form == "product":
         books = rng.normal(size=(rank // 2, 16, 2)).astype(np.float32)
-        return ProductTable(rng.integers(0, 16, (n, rank // 2)).astype(np.uint8), books)
+        return ProductTable(rng.integers(0, 16, (n, rank // 2)).astype(np.uint8), books, rank // 2 * books.shape[2])
     return quantise(values) if form == "int8" else Table(values.astype(form))
 
 
