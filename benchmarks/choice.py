@@ -20,6 +20,7 @@ from recsmith.model.architecture import Architecture, Filter, Gnn
 from recsmith.model.record import Record
 from recsmith.search import choose
 from recsmith.search.attempt import answer
+from recsmith.search.batch import batch_size
 from recsmith.search.blending import blend
 from recsmith.search.climb import Climb
 from recsmith.search.progress import Progress
@@ -105,7 +106,7 @@ def settings_of(data: Data, given: Sections) -> FitSettings:
         max_epochs=given.train.max_epochs,
         patience=given.train.patience,
         evaluate_every=search.evaluate_every,
-        batch_size=search.batch_size,
+        batch_size=search.batch_size or batch_size(data.fit.n_edges),
         metric=search.metric,
         spectra=str(data.folder / "spectra"),
     )

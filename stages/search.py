@@ -32,6 +32,7 @@ def run(context: Context) -> None:
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     size = SearchSpace(task.space).size
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
+    context.say(f"networks learn from {task.budget.batch_size:,} interactions a step")
     answers = drive.search(task, context.work, context.say)
     rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
     rows = blend(task, rescore(task, rows, context.say), context.say)

@@ -160,7 +160,8 @@ class Search(Section):
     max_epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=3, ge=1)
     evaluate_every: int = Field(default=2, ge=1)
-    batch_size: int = Field(default=8192, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    """Interactions a step; None: by the data (``recsmith.search.batch``)."""
     trial_seconds: int = Field(default=900, ge=1)
     """A trial that takes longer is ended and counted as failed."""
     nodes: tuple[Node, ...] = ()

@@ -19,6 +19,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, Filter
 from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
+from recsmith.search.batch import batch_size
 from recsmith.search.space import SearchSpace, space_of
 
 RUNS = "runs"
@@ -135,14 +136,21 @@ def task_of(
         arrays_hash(pairs.indptr, pairs.indices, pairs.cold),
         cutoffs,
         search.valid_users if many else None,
+        loaded.n_edges,
     )
     return planned(search, run, space, budget, work, graph, valid, spectra)
 
 
 def budget_of(
-    search: Search, run: Run, graph: str, valid: str, cutoffs: Iterable[int] = CUTOFFS, valid_users: int | None = None
+    search: Search,
+    run: Run,
+    graph: str,
+    valid: str,
+    cutoffs: Iterable[int] = CUTOFFS,
+    valid_users: int | None = None,
+    n_edges: int = 0,
 ) -> Budget:
-    """The budget that the parameters describe, over data of these hashes."""
+    """The budget that the parameters describe, over data of these hashes and a graph of so many edges."""
     return Budget(
         graph=graph,
         valid=valid,
@@ -154,7 +162,7 @@ def budget_of(
         max_epochs=search.max_epochs,
         patience=search.patience,
         evaluate_every=search.evaluate_every,
-        batch_size=search.batch_size,
+        batch_size=search.batch_size or batch_size(n_edges),
         valid_users=valid_users,
         cuts=search.rungs.cuts,
     )
