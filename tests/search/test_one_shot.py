@@ -163,15 +163,6 @@ def test_enas_and_darts_move_away_from_uniform_choices(data: Path, tmp_path: Pat
     assert max(counts) > 1.3 * min(counts)
 
 
-def test_filters_alone_are_refused_with_the_strategies_that_take_them(data: Path, tmp_path: Path) -> None:
-    ours = described(data, tmp_path / "work", preset="filters", space={})
-    with pytest.raises(
-        UserError, match=r"search.strategy = 'enas' shares weights .* filters only. Take one of random, "
-    ):
-        drive.search(ours, tmp_path / "work", quiet)
-    assert not Path(ours.folder).exists()
-
-
 def test_filters_of_a_mixed_space_take_no_part_and_that_is_said(data: Path, tmp_path: Path) -> None:
     said: list[str] = []
     space = {**CHAINS, "families": ["gnn", "filter"]}

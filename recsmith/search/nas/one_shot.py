@@ -15,7 +15,6 @@ import nni
 
 from recsmith.engine.devices import resolve
 from recsmith.engine.settings import FitSettings
-from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import key
@@ -44,8 +43,7 @@ Say = Callable[[str], None]
 
 
 def search(task: Task, say: Say) -> list[Answer]:
-    """All answers in the order of the proposals; UserError where the space has no networks."""
-    check(task)
+    """All answers in the order of the proposals, of a space that holds networks."""
     nni.silence_stdout()
     if again := Store(Folder(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
@@ -54,16 +52,6 @@ def search(task: Task, say: Say) -> list[Answer]:
         trials.value(proposal)
     trials.fill(_networks(task).tree)
     return trials.answers
-
-
-def check(task: Task) -> None:
-    """UserError where the strategy cannot take the space."""
-    if "gnn" not in task.space.families:
-        able = [name for name, strategy in STRATEGIES.items() if strategy.driver != "one_shot"]
-        raise UserError(
-            f"params.yaml: search.strategy = {task.strategy!r} shares weights between networks, and the space holds "
-            f"filters only. Take one of {', '.join(able)}, or add gnn to params.yaml: search.space.families."
-        )
 
 
 def _found(task: Task, say: Say) -> Found:
