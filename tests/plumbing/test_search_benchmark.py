@@ -44,7 +44,7 @@ def _row(proposal: dict[str, Any]) -> Row:
     return Row(proposal=proposal, metrics={"ndcg@20": value}, epochs=9, curve=curve)
 
 
-def called(*words: object) -> dict[str, Any]:
+def called(*words: Any) -> dict[str, Any]:
     """Run the benchmark in this process; gives what it wrote."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["search", *map(str, words)])
