@@ -19,7 +19,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import key
 from recsmith.search.nas.found import Found, load, save
-from recsmith.search.nas.gym import name_gym
+from recsmith.search.nas.loading import load_nas
 from recsmith.search.nas.multi_trial import seeded
 from recsmith.search.nas.paths import Path, Paths
 from recsmith.search.nas.trials import Trials
@@ -72,7 +72,7 @@ def _networks(task: Task) -> SearchSpace:
 
 
 def _trained(task: Task, say: Say) -> Found:
-    name_gym()
+    load_nas()
     # Imported late: nni.nas takes seconds to load.
     from recsmith.search.nas.train_supernet import train
 
@@ -81,7 +81,9 @@ def _trained(task: Task, say: Say) -> Found:
     settings, paths = FitSettings(**fit_values(task), spectra=task.spectra), Paths(task.space)
     if not paths.branches:
         return Found(proposals=_only(paths, _networks(task)), values=[], scores=[])
-    trained = train(paths, STRATEGIES[task.strategy].load(), graph, some, settings, say)
+    trained = train(
+        paths, STRATEGIES[task.strategy].load(), graph, some, settings, say, task.trials * task.trial_seconds
+    )
     ranked = rank(trained, paths, _networks(task))
     best = max(one.value for one in ranked)
     say(f"supernet: {len(ranked)} candidates measured with shared weights, the best {task.budget.metric} {best:.4f}")
