@@ -109,6 +109,7 @@ bench: $(INSTALLED) ## the short form of all benchmarks, on the demo (minutes); 
 	@python -m benchmarks.speed --data demo --minutes 0.05 --tools recsmith,pyg,implicit
 	@python -m benchmarks.scale --short
 	@python -m benchmarks.retrain --seeds 1 --windows 3
+	@python -m benchmarks.search --data demo --search tiny --strategies random,tpe --trials 3
 
 bench-line: $(INSTALLED) ## measure the line: time of both runs, peak memory
 	@python -m benchmarks.line

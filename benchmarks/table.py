@@ -87,10 +87,11 @@ class Table(Section):
 
 def lay_out(table: Table, task: Task, shares: Iterable[float] = (1.0,)) -> None:
     """Put the table's rows into the store of ``task``, whole and as trials that got ``shares`` of the epochs."""
+    rows = table.candidates()
     store = Store(Path(task.folder))
-    for candidate, row in table.candidates():
-        for share in shares:
-            store.save(_record(row, candidate, task.at(share), table.search))
+    for share in shares:
+        part = task.at(share)
+        store.fill(_record(row, candidate, part, table.search) for candidate, row in rows)
 
 
 def _record(row: Row, candidate: Architecture, task: Task, search: Search) -> Record:

@@ -8,7 +8,7 @@ from pathlib import Path
 from recsmith.errors import UserError
 from recsmith.search import nni_experiment
 from recsmith.search.store import Answer
-from recsmith.search.strategies import STRATEGIES, named
+from recsmith.search.strategies import STRATEGIES, able, named
 from recsmith.search.task import Task
 
 Say = Callable[[str], None]
@@ -40,10 +40,22 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
 
     Raises UserError where the search cannot be kept going.
     """
-    driver = STRATEGIES[task.strategy].driver
-    if task.nodes and driver != "tuner":
+    check(task)
+    return DRIVERS[STRATEGIES[task.strategy].driver](task, work, say)
+
+
+def check(task: Task) -> None:
+    """UserError where the strategy cannot take the space or the nodes."""
+    families, cuts = task.space.families, task.budget.cuts
+    # A part of the edges makes filters cheaper too.
+    fewer_edges = STRATEGIES[task.strategy].driver == "tuner" and cuts == "edges"
+    if task.strategy not in able(families) and not fewer_edges:
+        raise UserError(
+            f"params.yaml: search.strategy = {task.strategy!r} is for networks, and the space holds filters only. "
+            f"Take one of {', '.join(able(families))}, or add gnn to params.yaml: search.space.families."
+        )
+    if task.nodes and STRATEGIES[task.strategy].driver != "tuner":
         raise UserError(
             f"params.yaml: search.nodes: the strategy {task.strategy} trains in this process and uses no nodes. Those "
             f"that do: {', '.join(named('tuner'))} (search.strategy)."
         )
-    return DRIVERS[driver](task, work, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ class Store:
     def save(self, record: Record) -> None:
         """Write a record, whole or not at all."""
         write_json(self._path(record.key), record.model_dump(mode="json"))
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Write records that lie safely elsewhere too: nothing waits for the disk."""
+        (self.folder / "trials").mkdir(parents=True, exist_ok=True)
+        for record in records:
+            self._path(record.key).write_text(record.model_dump_json(), encoding="utf-8")
 
     def forget_failures(self) -> int:
         """Remove failed records, so that a new run tries them again; gives how many."""

@@ -173,6 +173,21 @@ def test_trials_at_a_time_are_the_places_of_all_nodes(tmp_path: Path) -> None:
     assert Search().nodes == ()
 
 
+@pytest.mark.slow
+def test_a_private_environment_that_cannot_be_made_says_what_pip_said(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "INSTALLED", {"absent": " @ file:///nowhere/absent-1-py3-none-any.whl"})
+    described = task(tastes(tmp_path / "data"), tmp_path / "work", nodes=[node(server)])
+    with pytest.raises(UserError) as caught, mustered(described, print):
+        pass
+    said = str(caught.value)
+    assert f"127.0.0.1:{server.port}: its private environment" in said
+    assert "/nowhere/absent" in said, said
+    assert "Let pip reach an index there" in said
+    assert not list(cache(server).glob("environment-*/ready"))
+
+
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:
     found = [path for path in folder.rglob("*") if not path.is_symlink()]
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in found}

@@ -23,13 +23,13 @@ from recsmith.model.architecture import Gnn
 from recsmith.search import choose, drive
 from recsmith.search.attempt import identify
 from recsmith.search.nas import found, one_shot
-from recsmith.search.nas.gym import name_gym
+from recsmith.search.nas.loading import load_nas
 from recsmith.search.nas.paths import Paths
 from recsmith.search.space import SearchSpace
 from recsmith.search.strategies import STRATEGIES, named
 from recsmith.search.task import Task
 
-name_gym()
+load_nas()
 from recsmith.search.nas.node_scores import Ablated, Look, network_scores  # noqa: E402
 from recsmith.search.nas.sharing import held_out  # noqa: E402
 from recsmith.search.nas.supernet import Shared, supernet  # noqa: E402
@@ -163,15 +163,6 @@ def test_enas_and_darts_move_away_from_uniform_choices(data: Path, tmp_path: Pat
     assert max(counts) > 1.3 * min(counts)
 
 
-def test_filters_alone_are_refused_with_the_strategies_that_take_them(data: Path, tmp_path: Path) -> None:
-    ours = described(data, tmp_path / "work", preset="filters", space={})
-    with pytest.raises(
-        UserError, match=r"search.strategy = 'enas' shares weights .* filters only. Take one of random, "
-    ):
-        drive.search(ours, tmp_path / "work", quiet)
-    assert not Path(ours.folder).exists()
-
-
 def test_filters_of_a_mixed_space_take_no_part_and_that_is_said(data: Path, tmp_path: Path) -> None:
     said: list[str] = []
     space = {**CHAINS, "families": ["gnn", "filter"]}
@@ -192,6 +183,13 @@ def test_a_supernet_that_cannot_fit_is_refused(data: Path, tmp_path: Path) -> No
     ours = described(data, tmp_path / "work").model_copy(update={"memory_mb": 0})
     with pytest.raises(UserError, match="A supernet of 4 operators in 3 layers needs about"):
         one_shot.search(ours, quiet)
+
+
+def test_a_supernet_that_takes_longer_than_all_trials_may_is_ended(data: Path, tmp_path: Path) -> None:
+    ours = described(data, tmp_path / "work", strategy="one_shot_random").model_copy(update={"trial_seconds": 0.0})
+    with pytest.raises(UserError, match="longer than all trials may together"):
+        one_shot.search(ours, quiet)
+    assert found.load(ours) is None
 
 
 def test_a_space_of_one_network_is_tried_without_a_supernet(data: Path, tmp_path: Path) -> None:

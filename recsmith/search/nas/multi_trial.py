@@ -16,7 +16,7 @@ import torch
 
 from recsmith.engine.devices import repeatable
 from recsmith.search.encoding import Encoding
-from recsmith.search.nas.gym import name_gym
+from recsmith.search.nas.loading import load_nas
 from recsmith.search.nas.plan import Planner
 from recsmith.search.nas.trials import Trials
 from recsmith.search.progress import Progress
@@ -41,7 +41,7 @@ def search(task: Task, say: Callable[[str], None]) -> list[Answer]:
 
 def _propose(task: Task, encoding: Encoding, trials: Trials) -> None:
     """Let the strategy try candidates until the trials are used up, or it has nothing new to say."""
-    name_gym()
+    load_nas()
     # Imported late: nni.nas takes seconds to load.
     from recsmith.search.nas.candidates import Engine, space_of
 

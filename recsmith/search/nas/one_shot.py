@@ -15,12 +15,11 @@ import nni
 
 from recsmith.engine.devices import resolve
 from recsmith.engine.settings import FitSettings
-from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import key
 from recsmith.search.nas.found import Found, load, save
-from recsmith.search.nas.gym import name_gym
+from recsmith.search.nas.loading import load_nas
 from recsmith.search.nas.multi_trial import seeded
 from recsmith.search.nas.paths import Path, Paths
 from recsmith.search.nas.trials import Trials
@@ -44,8 +43,7 @@ Say = Callable[[str], None]
 
 
 def search(task: Task, say: Say) -> list[Answer]:
-    """All answers in the order of the proposals; UserError where the space has no networks."""
-    check(task)
+    """All answers in the order of the proposals, of a space that holds networks."""
     nni.silence_stdout()
     if again := Store(Folder(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
@@ -54,16 +52,6 @@ def search(task: Task, say: Say) -> list[Answer]:
         trials.value(proposal)
     trials.fill(_networks(task).tree)
     return trials.answers
-
-
-def check(task: Task) -> None:
-    """UserError where the strategy cannot take the space."""
-    if "gnn" not in task.space.families:
-        able = [name for name, strategy in STRATEGIES.items() if strategy.driver != "one_shot"]
-        raise UserError(
-            f"params.yaml: search.strategy = {task.strategy!r} shares weights between networks, and the space holds "
-            f"filters only. Take one of {', '.join(able)}, or add gnn to params.yaml: search.space.families."
-        )
 
 
 def _found(task: Task, say: Say) -> Found:
@@ -84,7 +72,7 @@ def _networks(task: Task) -> SearchSpace:
 
 
 def _trained(task: Task, say: Say) -> Found:
-    name_gym()
+    load_nas()
     # Imported late: nni.nas takes seconds to load.
     from recsmith.search.nas.train_supernet import train
 
@@ -93,7 +81,9 @@ def _trained(task: Task, say: Say) -> Found:
     settings, paths = FitSettings(**fit_values(task), spectra=task.spectra), Paths(task.space)
     if not paths.branches:
         return Found(proposals=_only(paths, _networks(task)), values=[], scores=[])
-    trained = train(paths, STRATEGIES[task.strategy].load(), graph, some, settings, say)
+    trained = train(
+        paths, STRATEGIES[task.strategy].load(), graph, some, settings, say, task.trials * task.trial_seconds
+    )
     ranked = rank(trained, paths, _networks(task))
     best = max(one.value for one in ranked)
     say(f"supernet: {len(ranked)} candidates measured with shared weights, the best {task.budget.metric} {best:.4f}")

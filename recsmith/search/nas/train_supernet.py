@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,14 +72,18 @@ def train(
     valid: Relevant,
     settings: FitSettings,
     say: Callable[[str], None],
+    limit: float = math.inf,
 ) -> Trained:
-    """Train the supernet of ``paths`` with the strategy of ``planner``; valid: the pairs that tell good paths."""
+    """Train the supernet of ``paths`` with the strategy of ``planner``; valid: the pairs that tell good paths.
+
+    UserError where it takes longer than ``limit`` seconds, or where it cannot fit into memory.
+    """
     device, epochs, seed = resolve(settings.device), settings.max_epochs, settings.seed
     strategy = planner(paths, seed, epochs)
     check_memory(paths, isinstance(strategy, DARTS), graph, settings)
     adjacency = Adjacency(graph, device)
     spectra = None if settings.spectra is None else Folder(settings.spectra)
-    net, losses = supernet(paths, graph, spectra, device), Losses(say, epochs)
+    net, losses = supernet(paths, graph, spectra, device), Losses(say, epochs, limit)
     measure = lambda tables: measured(tables, graph, valid, settings)  # noqa: E731
     steps = Steps(paths.base, graph, adjacency, measure, losses.add)
     told = held_out(paths.base, graph, valid, settings, device) if isinstance(strategy, DARTS) else looks()
@@ -112,14 +118,22 @@ def check_memory(paths: Paths, every: bool, graph: Graph, settings: FitSettings)
 
 
 class Losses(Callback):
-    """Says the mean loss of each epoch."""
+    """Says the mean loss of each epoch, and ends what takes too long."""
 
-    def __init__(self, say: Callable[[str], None], epochs: int) -> None:
-        self.say, self.epochs = say, epochs
+    def __init__(self, say: Callable[[str], None], epochs: int, limit: float) -> None:
+        self.say, self.epochs, self.limit = say, epochs, limit
+        self.end = time.monotonic() + limit
         self.values: list[float] = []
 
     def add(self, value: float) -> None:
-        """Take the loss of a step."""
+        """Take the loss of a step; UserError where it is no number, or the time is over."""
+        if not math.isfinite(value):
+            raise UserError(f"The supernet diverged: the loss is {value}. Take a smaller search.space.learning_rate.")
+        if time.monotonic() > self.end:
+            raise UserError(
+                f"The supernet took longer than all trials may together ({self.limit:g} s). Allow more in params.yaml: "
+                "search.trial_seconds, or take fewer search.max_epochs, or smaller values in search.space."
+            )
         self.values.append(value)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 READY = "ready"
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-cache-dir")
 HOOK = """\
 import os, sys
 sys.dont_write_bytecode = True
@@ -126,7 +127,7 @@ def _make(home: Path, folder: str, paths: list[str], install: list[str], pins: l
         return error
     constraints = home / "constraints.txt"
     constraints.write_text("\n".join(pins) + "\n")
-    if error := _run([str(python), "-m", "pip", "install", "--no-cache-dir", "-c", str(constraints), *install]):
+    if error := _run([str(python), *PIP, "-c", str(constraints), *install]):
         return error
     # NNI runs ``pip install nni --upgrade`` at every start: from here on, what is there is what there is.
     (home / "venv/pip.conf").write_text("[global]\nno-index = true\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,8 @@ class Strategy:
     driver: Literal["tuner", "nas", "one_shot"] = "tuner"
     """tuner: proposes one candidate after the other to trials of NNI's service; nas: to trials in this process;
     one_shot: ranks networks by shared weights first."""
+    needs: Literal["", "networks"] = ""
+    """networks: nothing can be saved by it in a space that holds filters only."""
 
     def load(self) -> Any:
         """What ``place`` names."""
@@ -32,17 +34,17 @@ STRATEGIES: Mapping[str, Strategy] = {
     "tpe": Strategy("recsmith.search.strategies.tpe.Tpe"),
     "evolution": Strategy("recsmith.search.strategies.evolution.Evolution"),
     "grid": Strategy("recsmith.search.strategies.grid.Grid"),
-    "hyperband": Strategy("recsmith.search.strategies.hyperband.Hyperband"),
-    "bohb": Strategy("recsmith.search.strategies.bohb.Bohb"),
+    "hyperband": Strategy("recsmith.search.strategies.hyperband.Hyperband", needs="networks"),
+    "bohb": Strategy("recsmith.search.strategies.bohb.Bohb", needs="networks"),
     "reinforce": Strategy("recsmith.search.strategies.reinforce.Reinforce"),
     "ppo": Strategy("recsmith.search.strategies.ppo.Ppo"),
     "pso": Strategy("recsmith.search.strategies.swarm.Pso"),
     "regularized_evolution": Strategy("recsmith.search.nas.regularized_evolution.plan", "nas"),
     "policy": Strategy("recsmith.search.nas.policy.plan", "nas"),
-    "enas": Strategy("recsmith.search.nas.one_shot_strategies.enas", "one_shot"),
-    "darts": Strategy("recsmith.search.nas.one_shot_strategies.darts", "one_shot"),
-    "gumbel_darts": Strategy("recsmith.search.nas.one_shot_strategies.gumbel_darts", "one_shot"),
-    "one_shot_random": Strategy("recsmith.search.nas.one_shot_strategies.one_shot_random", "one_shot"),
+    "enas": Strategy("recsmith.search.nas.one_shot_strategies.enas", "one_shot", "networks"),
+    "darts": Strategy("recsmith.search.nas.one_shot_strategies.darts", "one_shot", "networks"),
+    "gumbel_darts": Strategy("recsmith.search.nas.one_shot_strategies.gumbel_darts", "one_shot", "networks"),
+    "one_shot_random": Strategy("recsmith.search.nas.one_shot_strategies.one_shot_random", "one_shot", "networks"),
 }
 """All that ``search.strategy`` may name."""
 
@@ -50,6 +52,11 @@ STRATEGIES: Mapping[str, Strategy] = {
 def named(driver: str) -> tuple[str, ...]:
     """The strategies that ``driver`` runs, in the order of the table."""
     return tuple(name for name, strategy in STRATEGIES.items() if strategy.driver == driver)
+
+
+def able(families: Sequence[str]) -> tuple[str, ...]:
+    """The strategies that can take a space of these families, in the order of the table."""
+    return tuple(name for name, strategy in STRATEGIES.items() if not strategy.needs or "gnn" in families)
 
 
 def make(name: str, settings: Settings) -> Ordered:

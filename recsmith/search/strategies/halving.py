@@ -17,6 +17,8 @@ ETA = 3
 """One of so many candidates of a rung goes on to the next (Li et al. 2018, section 3)."""
 DEEPEST = 3
 """No bracket starts lower than ``ETA ** -DEEPEST`` of the budget."""
+SHARES = tuple(1 / ETA**rung for rung in range(DEEPEST + 1))
+"""All shares of the budget that a trial may be given."""
 SHARE = "TRIAL_BUDGET"
 """NNI's key of a budget, in units of the smallest."""
 Config = list[Any]
