@@ -6,6 +6,7 @@ Prints one row of :mod:`benchmarks.search_overhead` as JSON, last.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -26,25 +27,33 @@ def main(how: str, task_file: str, work: str) -> None:
         "in process": lambda: plain.search(task),
         "as a process": lambda: nni_experiment.search(task, Path(work), lambda text: print(text, file=sys.stderr)),
     }
-    started = time.perf_counter()
+    before, started = _cpu(), time.perf_counter()
     answers = drivers[how]()
-    seconds, held = time.perf_counter() - started, psutil.Process().memory_info().rss / 2**20
-    print(json.dumps({"how": how, "trials": len(answers), "seconds": seconds, "fits": fits, "driver_mb": held}))
+    seconds, cpu = time.perf_counter() - started, _cpu() - before
+    held = psutil.Process().memory_info().rss / 2**20
+    found = {"how": how, "trials": len(answers), "seconds": seconds, "cpu": cpu, "driver_mb": held}
+    print(json.dumps({**found, "fits": [one for one, _ in fits], "fits_cpu": [other for _, other in fits]}))
 
 
-def _timed_fits() -> list[float]:
-    """The seconds of every fit of this process, in order, the first without what it has to load."""
+def _cpu() -> float:
+    """Seconds of processors that this process and all that it has seen end have taken."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _timed_fits() -> list[tuple[float, float]]:
+    """Seconds of every fit of this process, on the clock and of processors, in order, the loading left out."""
     import recsmith.engine.fit
     import recsmith.engine.rank.evaluate  # noqa: F401  loaded by the first fit else
 
-    inner, seconds = attempt._fitted, list[float]()
+    inner, seconds = attempt._fitted, list[tuple[float, float]]()
 
     def fitted(*given: Any) -> Any:
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         try:
             return inner(*given)
         finally:
-            seconds.append(time.perf_counter() - started)
+            seconds.append((time.perf_counter() - started, time.process_time() - cpu))
 
     attempt._fitted = fitted
     return seconds

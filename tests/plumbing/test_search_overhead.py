@@ -12,9 +12,10 @@ from recsmith.files import read_json
 
 
 def test_what_is_beyond_the_fits_is_shared_by_all_trials() -> None:
-    found = {"how": "in process", "trials": 4, "seconds": 10.0, "driver_mb": 300.4, "fits": [1.0, 2.0, 3.0, 2.0]}
-    row = search_overhead._row(found, found["fits"])
-    assert (row["beyond_fit"], row["driver_mb"]) == (0.5, 300)
+    inside = {"fits": [1.0, 2.0, 3.0, 2.0], "fits_cpu": [0.5, 1.0, 1.5, 1.0]}
+    found = {"how": "as a process", "trials": 2, "seconds": 10.0, "cpu": 4.0, "driver_mb": 300.4}
+    row = search_overhead._row(found, inside)
+    assert (row["beyond_fit"], row["cpu_beyond_fit"], row["driver_mb"]) == (3.5, 1.25, 300)
 
 
 @pytest.mark.slow
