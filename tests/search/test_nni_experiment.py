@@ -20,6 +20,7 @@ from searches import eventually, task, tastes
 from recsmith.errors import UserError
 from recsmith.search import choose, nni_service
 from recsmith.search.plain import search as plain_search
+from recsmith.search.strategies import named
 
 HERE = Path(__file__).resolve().parent
 NODE = Path(nni_node.__file__).with_name("node")
@@ -97,6 +98,17 @@ def test_nni_finds_what_the_reference_driver_finds_and_leaves_nothing_behind(dat
     assert errors == ""
     assert processes_of(work) == []
     assert (home.stat().st_mtime_ns if home.exists() else None) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in named("tuner") if name not in ("random", "tpe")])
+def test_every_tuner_finds_in_nni_s_service_what_it_finds_here(name: str, data: Path, tmp_path: Path) -> None:
+    values = {"trials": 8, "strategy": name, "space": {"families": ["gnn"]}, "max_epochs": 3}
+    with driven(data, tmp_path / "work", tmp_path / "out", **values) as driver:
+        said, errors = driver.communicate(timeout=400)
+    assert driver.returncode == 0, said + errors
+    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values), said
+    assert processes_of(tmp_path / "work") == []
 
 
 def test_a_busy_port_gives_way_to_the_next_and_says_so() -> None:
