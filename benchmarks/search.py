@@ -69,7 +69,7 @@ def opened(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Make]]:
     """What is searched, in words, and what makes the task of a strategy and a seed."""
     with tempfile.TemporaryDirectory(prefix="recsmith-search-") as folder:
         if args.table is not None:
-            yield replayed(Table.load(args.table), Path(folder), args.trials)
+            yield replayed(Table.load(args.table).narrowed(), Path(folder), args.trials)
         else:
             with data_of(args) as data:
                 make = trained(args, data.folder, Path(folder))
@@ -79,6 +79,7 @@ def opened(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Make]]:
 
 def replayed(stored: Table, folder: Path, trials: int) -> tuple[dict[str, Any], Make]:
     """Searches over a table; its rows are laid out once for each seed."""
+    stored.candidates()
     values = [row.metrics[stored.search.metric] for row in stored.rows if row.status == "done"]
     about = {"data": stored.data, "replayed": True, "space": stored.space.size, "best_known": max(values)}
     laid: set[int] = set()

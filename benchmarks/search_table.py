@@ -82,7 +82,7 @@ def prepared(args: argparse.Namespace, folder: Path) -> str:
         for part in ("fit", "valid"):
             shutil.copytree(data.folder / "graph" / part, aside / part)
         table = Table(data=data.name, search=space.search, run=space.run, graph=data.fit.hash)
-        table.save(aside / TABLE)
+        table.over(table.space.knobs).save(aside / TABLE)
     return f"{table.data}: {data.fit.n_edges:,} edges, {table.space.size} candidates, in {folder}"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
-from recsmith.config.search import Search
+from recsmith.config.search import Search, Space
 from recsmith.errors import UserError
 from recsmith.files import digest, read_json, write_json
 from recsmith.model.architecture import Architecture, architecture
@@ -19,6 +19,7 @@ from recsmith.search.attempt import failed
 from recsmith.search.space import SearchSpace, space_of
 from recsmith.search.store import Store
 from recsmith.search.task import Task, budget_of, planned
+from recsmith.search.tree import flat
 
 
 class Row(Section):
@@ -51,6 +52,23 @@ class Table(Section):
     def space(self) -> SearchSpace:
         """The space that the table fills."""
         return space_of(self.search, "table: search")
+
+    def narrowed(self) -> Table:
+        """The table with a space of the values that stand in its rows: presets have grown since it was made."""
+        knobs = self.space.knobs
+        seen: dict[str, list[Any]] = {}
+        for row in self.rows:
+            for name, value in flat(row.proposal or {}).items():
+                seen.setdefault(name, []).append(value)
+        kept = {
+            name: [one for one in getattr(knobs, name) if one in seen[name]]
+            for name in seen.keys() & set(Space.model_fields)
+        }
+        return self.over(knobs.model_copy(update={name: tuple(values) for name, values in kept.items()}))
+
+    def over(self, knobs: Space) -> Table:
+        """The table over a space whose knobs are all named, so that no preset can change it."""
+        return self.model_copy(update={"search": self.search.model_copy(update={"space": knobs})})
 
     def save(self, path: Path) -> None:
         """Write the table, whole or not at all."""

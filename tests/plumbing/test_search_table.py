@@ -102,3 +102,11 @@ def test_rows_may_name_architectures_instead_of_proposals(folder: Path, tmp_path
     write_json(tmp_path / "mine.json", values)
     mine = Table.load(tmp_path / "mine.json")
     assert [candidate for candidate, _ in mine.candidates()] == [candidate for candidate, _ in table.candidates()]
+
+
+def test_a_table_stays_whole_when_its_preset_grows(folder: Path) -> None:
+    table = Table.load(folder / "out.json")
+    grown = table.search.space.model_copy(update={"learning_rate": (0.001, 0.01, 0.1), "clip": (0.0, 1.0)})
+    with pytest.raises(UserError, match="lacks 8 of the 12"):
+        table.over(grown).candidates()
+    assert table.over(grown).narrowed().space.tree == table.space.tree

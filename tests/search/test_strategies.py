@@ -17,8 +17,8 @@ from recsmith.search.strategies.base import Ordered, Settings
 from recsmith.search.tree import FIDELITY, NUMBER, choice, flat, proposals
 
 TUNERS = named("tuner")
-QUICK = ("hyperband", "pso", "tpe")
-"""Learn within seconds; evolution needs more trials than a test has."""
+QUICK = ("evolution", "hyperband", "pso", "tpe")
+"""Learn within seconds."""
 THOROUGH = ("bohb", "ppo", "reinforce")
 PLANTED = {
     "operator": choice(
