@@ -21,6 +21,7 @@ SPACE: dict[str, Any] = {
     "dimension": [8],
     "start": ["random"],
     "combination": ["mean"],
+    "edge_dropout": [0.0],
     "loss": ["bpr"],
     "learning_rate": [0.01, 0.02, 0.05],
     "weight_decay": [0.01, 0.1],

@@ -20,8 +20,8 @@ SPACE = """
 run: {seed: 1, threads: 1}
 search:
   {preset: gnn, max_epochs: 4, patience: 9, evaluate_every: 1, batch_size: 256, space: {operators: [none, lightgcn],
-   layers: [1], dimension: [8], start: [random], combination: [mean], dropout: [0.0], loss: [bpr], weight_decay: [0.01],
-   learning_rate: [0.01, 0.1]}}
+   layers: [1], dimension: [8], start: [random], combination: [mean], dropout: [0.0], edge_dropout: [0.0], loss: [bpr],
+   weight_decay: [0.01], learning_rate: [0.01, 0.1]}}
 """
 
 
