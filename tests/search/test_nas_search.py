@@ -11,11 +11,12 @@ from searches import task, tastes
 from recsmith.search import attempt, choose
 from recsmith.search.encoding import Encoding
 from recsmith.search.nas.multi_trial import search
+from recsmith.search.progress import Progress
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
 from recsmith.search.strategies import named
 from recsmith.search.task import Task
-from recsmith.search.tree import choice, sample
+from recsmith.search.tree import NUMBER, choice, sample
 
 NAMES = named("nas")
 QUICK = {"dimension": [8], "order": [2], "rank": [8], "negatives": [16]}
@@ -146,6 +147,13 @@ def _leaves(values: dict[str, Any]) -> list[tuple[str, Any]]:
 def _drawn(encoding: Encoding, number: int) -> list[dict[str, Any]]:
     generator = np.random.default_rng(11)
     return [sample(encoding.tree, generator) for _ in range(number)]
+
+
+def test_the_live_table_shows_what_runs_now(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+    monkeypatch.setattr(Progress, "running", lambda self, proposals: running.extend(one[NUMBER] for one in proposals))
+    search(described(data, tmp_path / "work", strategy="regularized_evolution", trials=4), quiet)
+    assert running == [0, 1, 2, 3]
 
 
 def test_trials_and_their_files_say_the_same(data: Path, tmp_path: Path) -> None:

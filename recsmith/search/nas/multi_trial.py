@@ -31,11 +31,13 @@ def search(task: Task, say: Callable[[str], None]) -> list[Answer]:
     nni.silence_stdout()
     if again := Store(Path(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
-    encoding, trials = Encoding(SearchSpace(task.space).tree), Trials(task, Progress(task, say))
-    if encoding.choices:
-        with seeded(task.budget.seed, task.budget.threads, torch.device("cpu")):
-            _propose(task, encoding, trials)
-    trials.fill(encoding.tree)
+    encoding = Encoding(SearchSpace(task.space).tree)
+    with Progress(task, say) as progress:
+        trials = Trials(task, progress)
+        if encoding.choices:
+            with seeded(task.budget.seed, task.budget.threads, torch.device("cpu")):
+                _propose(task, encoding, trials)
+        trials.fill(encoding.tree)
     return trials.answers
 
 

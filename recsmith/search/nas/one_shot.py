@@ -47,10 +47,12 @@ def search(task: Task, say: Say) -> list[Answer]:
     nni.silence_stdout()
     if again := Store(Folder(task.folder)).forget_failures():
         say(f"{again} failed trial(s) of an earlier run will be tried again.")
-    trials = Trials(task, Progress(task, say))
-    for proposal in _found(task, say).proposals[: task.trials]:
-        trials.value(proposal)
-    trials.fill(_networks(task).tree)
+    best = _found(task, say).proposals[: task.trials]
+    with Progress(task, say) as progress:
+        trials = Trials(task, progress)
+        for proposal in best:
+            trials.value(proposal)
+        trials.fill(_networks(task).tree)
     return trials.answers
 
 

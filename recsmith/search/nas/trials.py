@@ -49,7 +49,9 @@ class Trials:
         _, key = identify(self.task, proposal)
         self.stale = self.stale + 1 if key in self.by_key else 0
         if key not in self.by_key:
-            self.by_key[key] = answer(self.task, {**proposal, NUMBER: len(self.by_key)})
+            numbered = {**proposal, NUMBER: len(self.by_key)}
+            self.progress.running([numbered])
+            self.by_key[key] = answer(self.task, numbered)
             self.progress.show(self.by_key[key])
         return self.by_key[key].value
 
