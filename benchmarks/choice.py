@@ -23,6 +23,7 @@ from recsmith.search.attempt import answer
 from recsmith.search.batch import batch_size
 from recsmith.search.blending import blend
 from recsmith.search.climb import Climb
+from recsmith.search.confirm import confirm
 from recsmith.search.progress import Progress
 from recsmith.search.rescore import finalists, rescore
 from recsmith.search.space import SearchSpace
@@ -129,7 +130,7 @@ def of_space(data: Data, given: Sections, trials: int, minutes: float, say: Say)
     settings = FitSettings(**fit_values(task), spectra=task.spectra)
     _decompose(task.space, data.fit, settings)
     answers = _answers(task, data, end, say)
-    rows = blend(task, rescore(task, choose.candidates(task, answers, []), say), say)
+    rows = confirm(task, blend(task, rescore(task, choose.candidates(task, answers, []), say), say), say)
     best = choose.crown(rows, search.metric, data.fit.n_users, data.fit.n_items).record
     whole = [row for row in rows if row.final(search.metric) is not None]
     ordered = sorted(whole, key=lambda row: -row.record.metrics[search.metric])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.config.search import Search
-from recsmith.files import write_text
+from recsmith.files import write_json, write_text
 from recsmith.graph.graph import Graph
 from recsmith.model.record import read_records
 from recsmith.retrain.incumbent import last_winner
-from recsmith.search import choose, drive
+from recsmith.search import choose, drive, pareto
 from recsmith.search.attempt import tried
 from recsmith.search.blending import blend
+from recsmith.search.confirm import confirm, price
 from recsmith.search.nas.found import node_scores_csv
 from recsmith.search.rescore import rescore
+from recsmith.search.served import Catalogue, catalogue
 from recsmith.search.space import SearchSpace
 from recsmith.search.task import Task, task_of
+from recsmith.search.trust import trust, words
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
 
@@ -24,7 +27,7 @@ COLUMNS = ["number", "status", "value", "description"]
 
 
 def run(context: Context) -> None:
-    """Search, crown, and write ``best.json``, ``trials.csv``, ``history.csv`` and ``node_scores.csv``."""
+    """Search, crown, and write the winner, the tables of trials, and how far it can be trusted."""
     params = context.section("search", Search)
     cutoffs = context.value("evaluate", Evaluate, "cutoffs")
     graph = Graph.load(FIT)
@@ -33,11 +36,19 @@ def run(context: Context) -> None:
     size = SearchSpace(task.space).size
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
     context.say(f"networks learn from {task.budget.batch_size:,} interactions a step")
+    if (again := price(task)) is not None:
+        context.say(again)
     answers = drive.search(task, context.work, context.say)
     rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
-    rows = blend(task, rescore(task, rows, context.say), context.say)
-    best = choose.crown(rows, params.metric, graph.n_users, graph.n_items)
+    rows = confirm(task, blend(task, rescore(task, rows, context.say), context.say), context.say)
+    sizes, top = catalogue(graph), choose.crown(rows, params.metric, graph.n_users, graph.n_items)
+    best = pareto.preferred(rows, top, params.metric, params.choose, sizes)
+    if best is not top:
+        context.say(
+            f"{params.choose.rule}: {best.value(params.metric):.4f}, where the best is {top.value(params.metric):.4f}"
+        )
     choose.write(context.out, task, rows, best)
+    _trust(context, task, rows, sizes)
     write_text(context.out / "node_scores.csv", node_scores_csv(task))
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})
     context.timing("known", sum(answer.known for answer in answers))
@@ -52,6 +63,21 @@ def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:
     record, _ = tried(task, candidate, task.key(candidate))
     context.say(f"the last winner takes part: {record.describe()}")
     return [choose.Candidate(0, record.model_copy(update={"name": "incumbent"}))]
+
+
+def _trust(context: Context, task: Task, rows: list[choose.Candidate], sizes: Catalogue) -> None:
+    """Write the front of quality against bytes and cost, and how much of the best value is luck."""
+    metric, found = task.budget.metric, pareto.points(rows, task.budget.metric, sizes)
+    volumes, luck = pareto.volumes(found, sizes), trust(task, rows)
+    write_text(context.out / "pareto.csv", pareto.pareto_csv(found))
+    write_json(context.out / "trust.json", {"metric": metric, "choice": luck, "front": volumes})
+    context.say(words(metric, luck))
+    area, reference = volumes["hypervolume"], volumes["reference"]
+    context.say(f"{len(pareto.front(found))} of {len(found)} candidates are on the front of quality, bytes and cost")
+    context.say(
+        f"hypervolume of {metric}: {area['bytes']:.4f} below {reference['bytes']:,} bytes, {area['cost']:.4f} below "
+        f"{reference['cost']:,} multiply-adds"
+    )
 
 
 def _report(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsmith.config.base import Section, one_of
 from recsmith.config.nodes import Node
@@ -137,6 +137,30 @@ class Rungs(Section):
         return value
 
 
+RULES = ("best", "smallest_within", "fastest_within")
+
+
+class Choice(Section):
+    """Who is crowned; also written ``best``, ``smallest_within: 0.01`` or ``{fastest_within: 0.01}``."""
+
+    rule: Annotated[str, one_of(RULES)] = "best"
+    """best on valid; or, of those within a share of it, the one that serves in the fewest bytes or multiply-adds."""
+    within: float = Field(default=0.01, ge=0, lt=1)
+    """That share of the best value; not read by ``best``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """The long form of a short one; what is neither is left to the fields' checks."""
+        if isinstance(value, str):
+            rule, colon, within = (part.strip() for part in value.partition(":"))
+            return {"rule": rule, "within": within} if colon else {"rule": rule}
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in RULES:
+            rule, within = next(iter(value.items()))
+            return {"rule": rule, "within": within}
+        return value
+
+
 class Search(Section):
     """Preset, strategy, budget and the metric that crowns."""
 
@@ -157,6 +181,12 @@ class Search(Section):
     """The best so many filters of these are measured on all valid users, and only then one is crowned."""
     blend: int = Field(default=2, ge=1)
     """The best so many candidates at most are added up, where valid gains by it; 1: none are."""
+    seeds: int = Field(default=1, ge=1)
+    """The best ``finalists`` that are trained are fitted with so many seeds, and crowned by their mean."""
+    folds: int = Field(default=1, ge=1)
+    """Finalists, filters among them, are measured on so many drawn splits of train and valid; 1: on valid."""
+    finalists: int = Field(default=3, ge=1)
+    choose: Choice = Choice()
     max_epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=3, ge=1)
     evaluate_every: int = Field(default=2, ge=1)

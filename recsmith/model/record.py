@@ -34,6 +34,10 @@ class Record(Section):
     """How many drawn valid users they average over; None: all of them."""
     fidelity: float = Field(default=1.0, gt=0, le=1)
     """The share of the budget (epochs or edges) that it was given."""
+    seed_values: tuple[float, ...] = ()
+    """The metric searched for with each seed, the first as of all trials; empty: one seed. ``metrics`` are means."""
+    fold_values: tuple[float, ...] = ()
+    """The same on each split of a repeated hold-out; empty: on valid."""
     epochs: int = 0
     """The best epoch; 0 where nothing is trained in epochs."""
     threshold: float | None = None

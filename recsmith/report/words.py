@@ -84,9 +84,10 @@ def confidence(inputs: Inputs) -> str:
 
 def chosen_on_valid(inputs: Inputs) -> str:
     """What the choice was made on; the test decided nothing."""
-    metric, valid = inputs.metric, inputs.models["full"]["valid"].get(inputs.metric)
-    found = f"{labels.metric(metric)} {score(valid)}"
-    return f"It was chosen on validation data alone ({found} there); the test was opened once, after."
+    metric, full = inputs.metric, inputs.models["full"]
+    there, after = (score(full[part].get(metric)) for part in ("valid", "test"))
+    found = f"{labels.metric(metric)} {there} there, {after} on the test"
+    return f"It was chosen on validation data alone ({found}); the test was opened once, after."
 
 
 def small(inputs: Inputs) -> str:

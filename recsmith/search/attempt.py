@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recsmith.config.base import parse
 from recsmith.errors import SizedOut, UserError
 from recsmith.files import digest
@@ -103,7 +105,8 @@ def _tried(task: Task, candidate: Architecture | UserError, key: str) -> Record:
 def _fitted(task: Task, candidate: Architecture, key: str) -> Record:
     # Imported late: a known candidate is answered without the seconds that torch takes to load.
     from recsmith.engine.fit import FitSettings, fit
-    from recsmith.engine.rank.evaluate import evaluate
+    from recsmith.engine.rank.evaluate import evaluate_users
+    from recsmith.engine.rank.metrics import mean
     from recsmith.search.kept import Kept
 
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
@@ -113,9 +116,13 @@ def _fitted(task: Task, candidate: Architecture, key: str) -> Record:
     settings = FitSettings(**fit_values(task), spectra=task.spectra)
     learnt = thinned(graph, budget.fidelity, budget.seed) if budget.cuts == "edges" else graph
     fitted = fit(candidate, learnt, settings, valid, _within(task.trial_seconds))
-    metrics = evaluate(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
+    values = evaluate_users(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
+    metrics = mean(values)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
+    if budget.fidelity == 1:
+        sample = np.isin(judged.users, drawn(valid, task.valid_users, budget.seed).users)
+        Store(Path(task.folder)).save_per_user(key, values[budget.metric][sample])
     if task.blend > 1 and isinstance(candidate, Gnn) and budget.fidelity == 1:
         Kept(Path(task.folder) / KEPT).save(fitted, key, metrics[budget.metric], graph)
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from recsmith.errors import UserError
@@ -27,14 +28,20 @@ class Candidate:
 
     number: int
     record: Record
+    unconfirmed: bool = False
+    """Whether it was measured once where the finalists were measured more often."""
 
     def value(self, metric: str) -> float | None:
         """The metric on valid; None where there is no result."""
         return self.record.metrics.get(metric) if self.record.status == "done" else None
 
-    def final(self, metric: str) -> float | None:
+    def whole(self, metric: str) -> float | None:
         """The metric on all valid users; None where a part of them was measured."""
         return None if self.record.partial else self.value(metric)
+
+    def final(self, metric: str) -> float | None:
+        """The metric that may be crowned: whole, and as often measured as that of the finalists."""
+        return None if self.unconfirmed else self.whole(metric)
 
 
 def candidates(task: Task, answers: Sequence[Answer], baselines: Sequence[Record]) -> list[Candidate]:
@@ -91,7 +98,7 @@ def write(folder: Path, task: Task, rows: Sequence[Candidate], best: Candidate) 
 def best_values(task: Task, best: Candidate) -> dict[str, Any]:
     """What the next stages need to know of the winner."""
     record = best.record
-    settings = {**fit_values(task), **({} if record.source == "search" else _budget(record))}
+    settings = {**fit_values(task), **({} if record.source == "search" else schedule(record))}
     return {
         "architecture": record.architecture.model_dump(mode="json") if record.architecture else None,
         "metric": task.budget.metric,
@@ -103,13 +110,14 @@ def best_values(task: Task, best: Candidate) -> dict[str, Any]:
     }
 
 
-def _budget(record: Record) -> dict[str, Any]:
+def schedule(record: Record) -> dict[str, Any]:
     """Knobs of a baseline that set how it was trained."""
     names = ("max_epochs", "patience", "evaluate_every", "batch_size")
     return {name: record.knobs[name] for name in names if name in record.knobs}
 
 
 HEAD = ("number", "source", "name", "key", "status")
+MEASURED = ("users", "fidelity", "seeds", "std", "folds", "fold_std")
 KNOBS = tuple(name for name in dict.fromkeys([*Gnn.model_fields, *Filter.model_fields]) if name != "family")
 
 
@@ -117,10 +125,11 @@ def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
     """The trial table: who, how good at every cut-off, every knob in a column, and why it failed.
 
     ``users`` says on how many drawn valid users a row was measured; empty: on all. ``fidelity`` is the share of the
-    budget that it was given.
+    budget that it was given. ``seeds`` and ``folds`` say over how many the metrics are means, ``std`` and ``fold_std``
+    are the standard deviations of the metric over them.
     """
     scores = _score_columns(rows, metric)
-    table: list[list[Any]] = [[*HEAD, *scores, "users", "fidelity", "epochs", "family", *KNOBS, "description", "error"]]
+    table: list[list[Any]] = [[*HEAD, *scores, *MEASURED, "epochs", "family", *KNOBS, "description", "error"]]
     table += [_row(row, scores) for row in rows]
     return _csv(table)
 
@@ -142,8 +151,18 @@ def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
     last = (record.error or "").strip().splitlines()[-1:]
     shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
     start = [row.number, record.source, record.name, record.key, record.status]
+    return [*start, *values, *_measured(record), record.epochs, *shown, record.describe(), *last]
+
+
+def _measured(record: Record) -> list[Any]:
+    """On how many users, with which share of the budget, over how many seeds and splits."""
     users = "" if record.users is None else record.users
-    return [*start, *values, users, record.fidelity, record.epochs, *shown, record.describe(), *last]
+    return [users, record.fidelity, *_spread(record.seed_values), *_spread(record.fold_values)]
+
+
+def _spread(values: Sequence[float]) -> tuple[int, float | str]:
+    """How many, and their standard deviation; empty for one."""
+    return max(1, len(values)), stdev(values) if len(values) > 1 else ""
 
 
 def _knobs(record: Record) -> dict[str, Any]:

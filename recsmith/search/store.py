@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recsmith.config.base import Section, parse
 from recsmith.errors import UserError
-from recsmith.files import read_json, write_json
+from recsmith.files import read_json, replacing, write_json
 from recsmith.model.record import Record
 
 
@@ -55,6 +57,23 @@ class Store:
         (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         for record in records:
             self._path(record.key).write_text(record.model_dump_json(), encoding="utf-8")
+
+    def save_per_user(self, key: str, values: np.ndarray) -> None:
+        """Keep the metric of each drawn valid user beside the record; shapes: values (n,)."""
+        path = self._per_user(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as aside, aside.open("wb") as handle:
+            np.save(handle, values.astype(np.float32))
+
+    def per_user(self, key: str) -> np.ndarray | None:
+        """What :meth:`save_per_user` wrote, (n,) float32; None where there is nothing that can be read."""
+        try:
+            return np.load(self._per_user(key))
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def _per_user(self, key: str) -> Path:
+        return self.folder / "per_user" / f"{key}.npy"
 
     def forget_failures(self) -> int:
         """Remove failed records, so that a new run tries them again; gives how many."""

@@ -81,6 +81,11 @@ class Task(Section):
     """So many of the best candidates at most are added up; 1: none are."""
     valid_users: int
     """A blend is chosen on so many valid users."""
+    seeds: int = 1
+    """The best trained candidates are fitted with so many seeds before one is crowned."""
+    folds: int = 1
+    """Finalists are measured on so many drawn splits; 1: on valid."""
+    finalists: int = 3
     spectra: str
     """Folder of the singular vectors that candidates share; absolute."""
     nodes: tuple[Node, ...] = ()
@@ -194,6 +199,9 @@ def planned(
         rescore=search.rescore,
         blend=search.blend,
         valid_users=search.valid_users,
+        seeds=search.seeds,
+        folds=search.folds,
+        finalists=search.finalists,
         spectra=str((spectra or work / SPECTRA).resolve()),
         nodes=search.nodes,
         same_torch=search.same_torch,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recsmith.engine.rank.metrics import evaluate_lists
+import numpy as np
+
+from recsmith.engine.rank.metrics import hits, mean, per_user
 from recsmith.engine.rank.ranking import top_lists
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
@@ -17,6 +19,13 @@ def evaluate(model: Model, seen: Graph, relevant: Relevant, cutoffs: Iterable[in
     Seen items are never listed; users without history are served popularity; items that the catalogue does not know
     count as misses.
     """
+    return mean(evaluate_users(model, seen, relevant, cutoffs, memory_mb))
+
+
+def evaluate_users(
+    model: Model, seen: Graph, relevant: Relevant, cutoffs: Iterable[int], memory_mb: int
+) -> dict[str, np.ndarray]:
+    """The same user by user: the metric -> (n,) float64 for ``relevant.users``."""
     cutoffs = sorted(set(cutoffs))
     lists = top_lists(model, relevant.users, cutoffs[-1], seen, memory_mb=memory_mb)
-    return evaluate_lists(lists, relevant.users, relevant, cutoffs)
+    return per_user(hits(lists, relevant.users, relevant), relevant.n_relevant[relevant.users], cutoffs)
