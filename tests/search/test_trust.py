@@ -63,6 +63,15 @@ def test_every_whole_trial_leaves_the_metric_of_the_same_drawn_users(tmp_path: P
     assert f"the best of {found['candidates']};" in words(METRIC, found)
 
 
+def test_values_that_a_power_cut_tore_count_as_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save_per_user("k", np.array([0.5, 0.25]))
+    assert store.per_user("k") == pytest.approx([0.5, 0.25])
+    (tmp_path / "per_user/k.npy").write_bytes(b"\x93NUMPY")
+    assert store.per_user("k") is None
+    assert store.per_user("other") is None
+
+
 def test_one_trial_is_nothing_to_choose_from(tmp_path: Path) -> None:
     described = task(tastes(tmp_path / "data"), tmp_path / "work", trials=1)
     assert trust(described, choose.candidates(described, search(described), [])) is None
