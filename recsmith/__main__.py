@@ -21,6 +21,7 @@ COMMANDS = {
     "decay": "how quality falls without retraining, and what retraining wins back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "inspect": "what is in a bundle: tensors, bytes, precision, quality, where it came from",
+    "add-items": "a bundle that also knows new items, from their first interactions, without training",
     "similar": "the items most like a given one",
     "lineage": "where a bundle came from: commit, data, parameters, packages, runs, the champion before it",
     "embed": "the vectors of users and items as Parquet",
@@ -81,7 +82,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def _command(name: str) -> ModuleType:
-    return importlib.import_module(f"recsmith.cli.{name}")
+    return importlib.import_module(f"recsmith.cli.{name.replace('-', '_')}")
 
 
 if __name__ == "__main__":

@@ -42,9 +42,10 @@ class Histories:
     def __post_init__(self) -> None:
         if not (self.counts.shape == self.spans.shape == self.widths.shape) or (self.widths > bits.WIDEST).any():
             raise UserError(f"Counts, spans and widths of histories do not fit together; {FOREIGN}")
-        if len(self.low) != bits.size(self.low_start[-1]) or len(self.high) != -(-int(self.high_start[-1]) // 8):
+        low, high = np.dot(self.counts.astype(np.int64), self.widths), self.spans.sum(dtype=np.int64)
+        if len(self.low) != bits.size(low) or len(self.high) != -(-int(high) // 8):
             raise UserError(f"The bits of histories are not as many as their counts say; {FOREIGN}")
-        if np.bitwise_count(self.high).sum() != self.indptr[-1]:
+        if np.bitwise_count(self.high).sum() != self.counts.sum(dtype=np.int64):
             raise UserError(f"The offsets of histories do not fit their entries; {FOREIGN}")
 
     @classmethod

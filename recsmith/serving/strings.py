@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Strings:
-    """Strings by index, read lazily. Shapes: offsets (n + 1,) int64, data (bytes,) uint8 UTF-8."""
+    """Strings by index, read lazily. Shapes: offsets (n + 1,) int, data (bytes,) uint8 UTF-8."""
 
     offsets: np.ndarray
     data: np.ndarray
@@ -27,7 +27,7 @@ class Strings:
     @classmethod
     def joined(cls, first: Strings, second: Strings) -> Strings:
         """One column after the other."""
-        offsets = np.concatenate((first.offsets, second.offsets[1:] + first.offsets[-1]))
+        offsets = np.concatenate((first.offsets, second.offsets[1:] + np.int64(first.offsets[-1])))
         return cls(offsets, np.concatenate((first.data, second.data)))
 
     def __len__(self) -> int:

@@ -44,7 +44,7 @@ def of_strings(name: str, strings: Strings | None) -> dict[str, np.ndarray]:
 def strings(tensors: Tensors, name: str) -> Strings | None:
     """The column that :func:`of_strings` took apart."""
     offsets = tensors.get(f"{name}.offsets")
-    return None if offsets is None else Strings(offsets.astype(np.int64), tensors[f"{name}.bytes"])
+    return None if offsets is None else Strings(offsets, tensors[f"{name}.bytes"])
 
 
 def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
