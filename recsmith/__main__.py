@@ -22,6 +22,7 @@ COMMANDS = {
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "inspect": "what is in a bundle: tensors, bytes, precision, quality, where it came from",
     "add-items": "a bundle that also knows new items, from their first interactions, without training",
+    "export-onnx": "the model of a bundle as ONNX, for other runtimes",
     "similar": "the items most like a given one",
     "lineage": "where a bundle came from: commit, data, parameters, packages, runs, the champion before it",
     "embed": "the vectors of users and items as Parquet",
