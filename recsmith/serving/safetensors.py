@@ -39,7 +39,7 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         size = path.stat().st_size
         with open(path, "rb") as handle:
             header, start = _header(handle.read(8), handle, size)
-        content = np.memmap(path, np.uint8, "r") if size else np.zeros(0, np.uint8)
+        content = np.memmap(path, np.uint8, "r").view(np.ndarray) if size else np.zeros(0, np.uint8)
         return _tensors(header, content[start:])
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
