@@ -57,7 +57,9 @@ def run(context: Context) -> None:
     small = replace(chosen.recipe.apply(full, Calibration(everybody, seed)), fold_in=FoldIn(recency=fading))
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
     people = pack.People(users.column(USER).to_pylist(), everybody)
-    meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name}
+    quality = {f"valid {metric}": chosen.metrics[metric], "retained on valid": chosen.retained}
+    meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name, "quality": quality}
+    meta["export_bytes"] = reference
     pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")
     records.write_table(context.out / "pareto.csv", rows, chosen)
