@@ -14,7 +14,7 @@ from searches import task, tastes
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
-from recsmith.model.architecture import Filter, Gnn
+from recsmith.model.architecture import Blend, Filter, Gnn
 from recsmith.model.record import Knob, Record
 from recsmith.search import attempt, choose
 from recsmith.search.attempt import tried
@@ -186,3 +186,14 @@ def test_the_folds_of_a_task_are_on_disk_and_are_other_data(data: Path, tmp_path
         assert len(Relevant.load(one.valid).users)
         assert one.folder == described.folder
     assert made[0].key(NETWORKS[0]) != made[1].key(NETWORKS[0])
+
+
+@pytest.mark.parametrize("given", [{"seeds": 2}, {"folds": 2}])
+def test_a_blend_of_networks_is_measured_again_as_a_whole(data: Path, tmp_path: Path, given: dict[str, int]) -> None:
+    described = task(data, tmp_path / "work", **given)
+    parts = Blend(parts=(NETWORKS[0], FILTERS[0]), weights=(1.0, 0.5), epochs=(2, 0))
+    record, _ = tried(described, parts, described.key(parts))
+    (after,) = confirm(described, [Candidate(1, record)], quiet)
+    assert len(after.record.seed_values) == given.get("seeds", 0)
+    assert len(after.record.fold_values) == given.get("folds", 0)
+    assert after.final(METRIC) == pytest.approx(np.mean(after.record.seed_values or after.record.fold_values))
