@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from recsmith.config.compress import Precision, Pruner
+from recsmith.config.compress import Precision, Pruner, Tune
 from recsmith.errors import UserError
 from recsmith.serving.model import Batch, ServingModel
 
@@ -24,6 +24,8 @@ class Knobs:
     """Columns that share a scale in tables of 4, 2 and 1 bits; 0: the whole row does."""
     bytes_a_row: int = 16
     """Codes of a row of a product-quantised table."""
+    tune: Tune = field(default_factory=Tune)
+    """Fine-tuning."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,16 @@ class Calibration:
 
     histories: Batch
     seed: int = 7
+    teacher: ServingModel | None = None
+    """What was exported, whose lists a fine-tuned model learns; None: what it is given."""
 
     def known(self) -> Batch:
         """The histories that hold something; UserError where there are none."""
         filled = np.flatnonzero(np.diff(self.histories.indptr))
         if not len(filled):
             raise UserError(
-                "There are no histories to calibrate on; methods that need some (compress.pruner: SVD, compress.tune) "
-                "cannot be used."
+                "There are no histories to calibrate on; methods that need some (params.yaml: compress.pruner: SVD, "
+                "compress.tune.epochs above 0) cannot be used."
             )
         return self.histories.take(filled)
 

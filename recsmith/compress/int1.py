@@ -9,4 +9,4 @@ from recsmith.serving.model import ServingModel
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """Vectors of ``model`` with 1 bit a number."""
-    return stored(model, calibration, knobs, 1)
+    return stored(model, knobs, 1)

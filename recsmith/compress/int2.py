@@ -9,4 +9,4 @@ from recsmith.serving.model import ServingModel
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """Vectors of ``model`` with 2 bits a number."""
-    return stored(model, calibration, knobs, 2)
+    return stored(model, knobs, 2)

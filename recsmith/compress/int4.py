@@ -9,4 +9,4 @@ from recsmith.serving.model import ServingModel
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """Vectors of ``model`` with 4 bits a number."""
-    return stored(model, calibration, knobs, 4)
+    return stored(model, knobs, 4)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.contract import Knobs
 from recsmith.compress.levels import quantise
-from recsmith.compress.spread import spread
 from recsmith.compress.vectors import with_items
 from recsmith.serving.model import ServingModel
 
 
-def stored(model: ServingModel, calibration: Calibration, knobs: Knobs, bits: int) -> ServingModel:
+def stored(model: ServingModel, knobs: Knobs, bits: int) -> ServingModel:
     """Item vectors and projection with ``bits`` a number."""
-    return with_items(spread(model, calibration.seed), lambda table: quantise(table.dequantised(), bits, knobs.block))
+    return with_items(model, lambda table: quantise(table.dequantised(), bits, knobs.block))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product as combined
 
-from recsmith.compress import half, int1, int2, int4, int8, product, prune_columns, prune_sparse, rotate
+from recsmith.compress import half, int1, int2, int4, int8, product, prune_columns, prune_sparse, rotate, spread, tune
 from recsmith.compress.contract import Calibration, Knobs, Method
 from recsmith.compress.export import EXACT
 from recsmith.config.compress import Compress
@@ -33,7 +33,9 @@ PRECISIONS: dict[str, Method] = {
     "int1": int1.compress,
     "product": product.compress,
 }
-METHODS: dict[str, Method] = {**PRUNERS, **PRECISIONS}
+BETWEEN: dict[str, Method] = {"spread": spread.compress, "tune": tune.compress}
+"""What prepares the vectors for a precision, in this order, once they are pruned."""
+METHODS: dict[str, Method] = {**PRUNERS, **BETWEEN, **PRECISIONS}
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,15 @@ class Recipe:
         """As in ``low rank, pruned 50%, int8``."""
         form = [] if self.form == EXACT else [self.form]
         pruned = [f"pruned {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
-        return ", ".join([*form, *pruned, self.knobs.precision])
+        tuned = ["tuned"] if self.knobs.tune.epochs else []
+        return ", ".join([*form, *pruned, *tuned, self.knobs.precision])
 
     def apply(self, exported: Mapping[str, ServingModel], calibration: Calibration) -> ServingModel:
         """The form that the recipe asks for after every method of the recipe."""
         model = exported[self.form]
-        for method in (*PRUNERS.values(), PRECISIONS[self.knobs.precision]):
-            model = method(model, calibration, self.knobs)
+        given = replace(calibration, teacher=model)
+        for method in (*PRUNERS.values(), *BETWEEN.values(), PRECISIONS[self.knobs.precision]):
+            model = method(model, given, self.knobs)
         return model
 
 
@@ -62,6 +66,6 @@ def recipes(params: Compress, forms: Iterable[str] = (EXACT,)) -> list[Recipe]:
     """Every form with every sparsity and every precision."""
     combinations = combined(forms, sorted(set(params.sparsity)), dict.fromkeys(params.precision))
     return [
-        Recipe(Knobs(precision, sparsity, params.pruner, params.block, params.bytes_a_row), form)
+        Recipe(Knobs(precision, sparsity, params.pruner, params.block, params.bytes_a_row, params.tune), form)
         for form, sparsity, precision in combinations
     ]

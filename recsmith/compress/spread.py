@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.turned import turned
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tied import TiedTable
+
+PRECISIONS = ("int4", "int2", "int1")
+
+
+def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
+    """``model`` with its vectors turned where ``knobs.precision`` has levels that all columns share."""
+    return spread(model, calibration.seed) if knobs.precision in PRECISIONS else model
 
 
 def spread(model: ServingModel, seed: int) -> ServingModel:

@@ -22,6 +22,25 @@ class Export(Section):
     top_k: int = Field(default=64, ge=0)
 
 
+class Tune(Section):
+    """Fine-tuning after what was taken away and before it is stored."""
+
+    epochs: int = Field(default=0, ge=0)
+    """Times over the people; 0: no fine-tuning."""
+    top: bool = False
+    """Learn a map of the queries alone; the vectors of the graph stay frozen."""
+    people: int = Field(default=0, ge=0)
+    """How many people it learns from; 0: all."""
+    learning_rate: float = Field(default=0.02, gt=0)
+    """Of Adam, times the root mean square of the item vectors' numbers."""
+    l2: float = Field(default=0.0, ge=0)
+    """Weight of the squared distance from where it started."""
+    adversarial: float = Field(default=0.0, ge=0)
+    """Weight of the loss on vectors that were moved to hurt."""
+    epsilon: float = Field(default=0.5, gt=0)
+    """Length of that move."""
+
+
 class Gate(Section):
     """What must hold, or the line fails."""
 
@@ -44,6 +63,7 @@ class Compress(Section):
     """Columns that share a scale in 4, 2 and 1 bits; 0: the whole row."""
     bytes_a_row: int = Field(default=16, ge=1)
     """Codes of a row in product quantisation."""
+    tune: Tune = Tune()
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
     gate: Gate = Gate()
