@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsmith.compress import pack, records
-from recsmith.compress.choose import Judge, check_gate, choose, export_loss, measure
+from recsmith.compress.choose import check_gate, choose, export_loss, losses, measure
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
+from recsmith.compress.judge import Judge
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
 from recsmith.engine.rank.evaluate import evaluate
@@ -41,13 +42,14 @@ def run(context: Context) -> None:
     exported = export(candidate.model, fit, params.export, seed, memory)
     rows = measure(exported, params, judge, Calibration(known, seed), context.say)
     context.say(export_loss(rows[0], metric, exact[metric]))
-    chosen = choose(rows, params.min_retained)
+    chosen = choose(rows, params.min_retained, params.target)
+    context.say(f"lost by activity, against the fp32 export: {losses(chosen, rows[0])}")
     context.track.table(
         "pareto", ["recipe", "bytes", "ratio", "retained"], [[r.name, r.bytes, r.ratio, r.retained] for r in rows]
     )
     points = [(row.bytes, row.retained) for row in rows]
     context.track.scatter("pareto_plot", points, ("bytes", "retained"), "Size against quality (validation)")
-    check_gate(chosen, params.gate, metric, exact[metric])
+    check_gate(chosen, params.gate, metric, exact[metric], rows[0])
 
     refit = Graph.load(DATA / "graph/refit")
     final = load_model(DATA / "train/final", refit, fitting(context))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.judge import Judge
 from recsmith.compress.methods import Recipe, recipes
-from recsmith.config.compress import Compress, Gate
-from recsmith.engine.rank.metrics import evaluate_lists
+from recsmith.compress.target import limits_size, within
+from recsmith.config.compress import Compress, Gate, Target
 from recsmith.errors import UserError
-from recsmith.graph.relevant import Relevant
-from recsmith.serving.model import Batch, ServingModel, top_k
+from recsmith.serving.model import ServingModel
 
 LEVEL = "Level"
 """NNI's name for magnitude pruning."""
@@ -32,31 +32,20 @@ class Row:
     """Share of the exact model's metric."""
     pruner: str = ""
     """Which one chose what goes; empty where nothing was pruned."""
+    quality: float = 0.0
+    """The chosen metric on valid."""
+    interval: tuple[float, float] = (0.0, 0.0)
+    """95 % of it over users."""
+    slices: dict[str, float] = field(default_factory=dict)
+    """It by slice of activity."""
+    cost: int = 0
+    """Multiply-adds of an average query."""
+    p99_ms: float | None = None
+    """Measured where a target asks for it."""
 
     @property
     def name(self) -> str:
         return f"{self.recipe.name}, export" if self.export else self.recipe.name
-
-
-@dataclass(frozen=True)
-class Judge:
-    """How well a model that serves does on valid, against the exact model."""
-
-    histories: Batch
-    relevant: Relevant
-    cutoffs: Iterable[int]
-    metric: str
-    exact: dict[str, float]
-
-    def metrics(self, model: ServingModel) -> dict[str, float]:
-        """Metrics of the lists that ``model`` serves."""
-        users, cutoffs = self.relevant.users, sorted(set(self.cutoffs))
-        lists, _ = top_k(model, self.histories.take(users), cutoffs[-1])
-        return evaluate_lists(lists, users, self.relevant, cutoffs)
-
-    def retained(self, metrics: dict[str, float]) -> float:
-        """Share of the exact model's metric; 1 where the exact model has none to lose."""
-        return metrics[self.metric] / self.exact[self.metric] if self.exact[self.metric] > 0 else 1.0
 
 
 def measure(
@@ -72,9 +61,22 @@ def measure(
     rows = []
     for recipe, export in [*((one, True) for one in plain), *((one, False) for one in recipes(params, exported))]:
         model = recipe.apply(exported, calibration)
-        metrics, size = judge.metrics(model), model.model_bytes
+        found, size = judge.metrics(model), model.model_bytes
         rows.append(
-            Row(recipe, export, size, reference / size, metrics, judge.retained(metrics), _pruner(recipe, exported))
+            Row(
+                recipe,
+                export,
+                size,
+                reference / size,
+                found.metrics,
+                judge.retained(found.metrics),
+                _pruner(recipe, exported),
+                found.metrics[judge.metric],
+                found.interval,
+                found.slices,
+                judge.cost(model),
+                None if params.target.p99_ms is None else judge.p99_ms(model),
+            )
         )
         say(_line(rows[-1], judge.metric))
     return rows
@@ -94,11 +96,16 @@ def export_loss(row: Row, metric: str, exact: float) -> str:
     )
 
 
-def choose(rows: list[Row], min_retained: float) -> Row:
-    """The smallest recipe that retains enough; where none does, the best. Of equals the better, or the smaller."""
-    measured = [row for row in rows if not row.export]
+def choose(rows: list[Row], min_retained: float, target: Target | None = None) -> Row:
+    """The smallest recipe that retains enough; where none does, the best. Of equals the better, or the smaller.
+
+    Only recipes within the target count; where it limits size or speed, the best of them is taken. UserError where none
+    is within it.
+    """
+    limits = target or Target()
+    measured = within([row for row in rows if not row.export], limits)
     good = [row for row in measured if row.retained >= min_retained]
-    if good:
+    if good and not limits_size(limits):
         return min(good, key=lambda row: (row.bytes, -row.retained))
     return max(measured, key=lambda row: (row.retained, -row.bytes))
 
@@ -108,23 +115,30 @@ def pareto(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not any(_beats(other, row) for other in rows)]
 
 
-def check_gate(row: Row, gate: Gate, metric: str, exact: float) -> None:
+def check_gate(row: Row, gate: Gate, metric: str, exact: float, export: Row | None = None) -> None:
     """UserError where the chosen recipe keeps less, or shrinks less, than the gate asks for."""
-    found = f"{row.name} is the best recipe for compress.min_retained and"
+    found = f"{row.name} is the best recipe for compress.min_retained and compress.target, and"
+    slices = "" if export is None else f" By activity against the fp32 export: {losses(row, export)}."
     restore = "The last accepted bundle comes back with `dvc checkout compress`."
     if row.retained < gate.retained:
         raise UserError(
             f"{found} keeps {row.retained:.2%} of the exact model's {metric} on valid ({row.metrics[metric]:.5f} of "
             f"{exact:.5f}, a loss of {1 - row.retained:.2%}); params.yaml: compress.gate.retained = "
-            f"{gate.retained:g} asks for more. "
+            f"{gate.retained:g} asks for more.{slices} "
             f"Allow milder recipes (compress.precision, compress.sparsity, compress.export). {restore}"
         )
     if row.ratio < gate.ratio:
         raise UserError(
             f"{found} is {row.ratio:.2f} times smaller than the fp32 export; params.yaml: compress.gate.ratio = "
             f"{gate.ratio:g} asks for more. Allow stronger recipes (compress.precision, compress.sparsity) or a lower "
-            f"compress.min_retained. {restore}"
+            f"compress.min_retained.{slices} {restore}"
         )
+
+
+def losses(row: Row, export: Row) -> str:
+    """What each slice of users loses against the fp32 export: ``1-9 0.40%, 10-49 0.10%``."""
+    pairs = ((name, value, export.slices.get(name, 0.0)) for name, value in row.slices.items())
+    return ", ".join(f"{name} {1 - value / before:.2%}" if before else f"{name} 0.00%" for name, value, before in pairs)
 
 
 def _beats(other: Row, row: Row) -> bool:

@@ -10,7 +10,22 @@ from typing import Any
 from recsmith.compress.choose import Row, pareto
 from recsmith.files import write_json, write_text
 
-COLUMNS = ("recipe", "form", "precision", "sparsity", "pruner", "bytes", "ratio", "retained", "pareto", "chosen")
+COLUMNS = (
+    "recipe",
+    "form",
+    "precision",
+    "sparsity",
+    "pruner",
+    "bytes",
+    "ratio",
+    "retained",
+    "low",
+    "high",
+    "cost",
+    "p99_ms",
+    "pareto",
+    "chosen",
+)
 
 
 def write_table(path: Path | str, rows: list[Row], chosen: Row) -> None:
@@ -20,7 +35,8 @@ def write_table(path: Path | str, rows: list[Row], chosen: Row) -> None:
     writer.writerow([*COLUMNS, *sorted(rows[0].metrics)])
     for row in rows:
         marks = [int(any(row is other for other in front)), int(row is chosen)]
-        numbers = [row.bytes, repr(row.ratio), repr(row.retained), *marks]
+        measured = "" if row.p99_ms is None else repr(row.p99_ms)
+        numbers = [row.bytes, repr(row.ratio), repr(row.retained), *map(repr, row.interval), row.cost, measured, *marks]
         metrics = [repr(row.metrics[name]) for name in sorted(row.metrics)]
         writer.writerow([row.name, *_knobs(row).values(), *numbers, *metrics])
     write_text(path, text.getvalue())
@@ -40,6 +56,8 @@ def write_choice(
         "retained": chosen.retained,
         "bytes": {"chosen": final, "export": export},
         "ratio": export / final,
+        "slices": {"chosen": chosen.slices, "export": rows[0].slices},
+        "reproducible": chosen.p99_ms is None,
     }
     write_json(path, choice)
 

@@ -41,6 +41,21 @@ class Tune(Section):
     """Length of that move."""
 
 
+class Target(Section):
+    """What the chosen recipe must reach on the candidate; null: no limit."""
+
+    bytes: int | None = Field(default=None, ge=1)
+    """At most so many bytes of the model."""
+    ratio: float | None = Field(default=None, gt=0)
+    """At least so many times smaller than the fp32 export."""
+    cost: int | None = Field(default=None, ge=1)
+    """At most so many multiply-adds for an average query."""
+    p99_ms: float | None = Field(default=None, gt=0)
+    """At most so many milliseconds for 99 of 100 single queries, measured: the choice is then not reproducible."""
+    min_quality: float | None = Field(default=None, ge=0, le=1)
+    """At least so much of ``search.metric`` on valid."""
+
+
 class Gate(Section):
     """What must hold, or the line fails."""
 
@@ -66,4 +81,6 @@ class Compress(Section):
     tune: Tune = Tune()
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
+    target: Target = Target()
+    """Limits; with one of size or speed the best recipe within them is chosen, else the smallest."""
     gate: Gate = Gate()

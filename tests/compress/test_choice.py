@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 from planted_models import GIVEN, RANK, filter_model, graph, relevant, served, vector_model
 
 from recsmith.compress import records
-from recsmith.compress.choose import Judge, Row, check_gate, choose, measure, pareto
+from recsmith.compress.choose import Row, check_gate, choose, measure, pareto
 from recsmith.compress.contract import Knobs
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
+from recsmith.compress.judge import Judge
 from recsmith.compress.methods import Recipe
-from recsmith.config.compress import Compress, Export, Gate
+from recsmith.config.compress import Compress, Export, Gate, Target
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.errors import UserError
 from recsmith.model.contract import Model
@@ -122,3 +124,56 @@ def test_a_large_share_pruned_costs_quality_on_planted_data() -> None:
     rows = measure({"vectors": model}, params, judge(exact), GIVEN, lambda _: None)
     assert np.isfinite([row.retained for row in rows]).all()
     assert rows[2].bytes < rows[1].bytes / 2
+
+
+def test_limits_leave_what_is_within_them_and_the_best_of_it_is_taken() -> None:
+    rows = [
+        EXPORT,
+        *(replace(row(n / 10, 50 - n, 0.999 - n / 100), cost=1000 - n, p99_ms=2.0 - n / 10) for n in range(5)),
+    ]
+    assert choose(rows, 0.99, Target(bytes=48)) is rows[3]
+    assert choose(rows, 0.99, Target(ratio=100 / 47)) is rows[4]
+    assert choose(rows, 0.99, Target(cost=999)) is rows[2]
+    assert choose(rows, 0.99, Target(p99_ms=1.65)) is rows[5]
+    rows = [EXPORT, *(replace(one, quality=one.retained) for one in rows[1:])]
+    assert choose(rows, 0.5, Target(min_quality=0.985)) is rows[2]
+
+
+def test_a_target_that_cannot_be_met_names_the_nearest_recipe_and_the_key() -> None:
+    rows = [EXPORT, row(0.1, 50, 0.99), row(0.2, 20, 0.9)]
+    with pytest.raises(UserError) as caught:
+        choose(rows, 0.99, Target(ratio=50))
+    text = str(caught.value)
+    for part in ("compress.target.ratio = 50", "pruned 20%, int8", "5.00 times smaller", "`dvc checkout compress`"):
+        assert part in text
+
+
+def test_the_gate_says_what_each_slice_of_users_loses() -> None:
+    lost, before = (
+        replace(row(0.5, 10, 0.8), slices={"1-9": 0.1, "10-49": 0.4}),
+        replace(EXPORT, slices={"1-9": 0.2, "10-49": 0.4}),
+    )
+    with pytest.raises(UserError, match=r"By activity against the fp32 export: 1-9 50\.00%, 10-49 0\.00%\."):
+        check_gate(lost, Gate(retained=0.95), METRIC, 0.5, before)
+
+
+def test_milliseconds_are_measured_only_where_they_are_asked_for_and_mark_the_choice(tmp_path: Path) -> None:
+    exact = vector_model()
+    forms = export(exact, graph(), Export(), 7, 100)
+    plain = measure(forms, Compress(sparsity=(0.0,)), judge(exact), GIVEN, lambda _: None)
+    timed = measure(forms, Compress(sparsity=(0.0,), target=Target(p99_ms=1e4)), judge(exact), GIVEN, lambda _: None)
+    assert [one.p99_ms for one in plain] == [None] * len(plain)
+    assert all(one.p99_ms is not None and one.p99_ms > 0 for one in timed)
+    for rows, reproducible in ((plain, True), (timed, False)):
+        records.write_choice(tmp_path / "choice.json", rows, rows[1], judge(exact).exact, METRIC, 1, 1)
+        assert json.loads((tmp_path / "choice.json").read_text())["reproducible"] is reproducible
+
+
+def test_rows_carry_slices_an_interval_and_the_cost_of_a_query() -> None:
+    exact = vector_model()
+    rows = measure(export(exact, graph(), Export(), 7, 100), Compress(), judge(exact), GIVEN, lambda _: None)
+    for one in rows:
+        assert one.interval[0] <= one.quality == one.metrics[METRIC] <= one.interval[1]
+        assert one.slices
+    assert rows[0].cost == 90 * RANK
+    assert rows[-1].cost < rows[0].cost
