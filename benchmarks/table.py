@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,9 +77,11 @@ class Table(Section):
         write_json(path, self.model_dump(mode="json", exclude_none=True))
 
     @classmethod
-    def load(cls, path: Path) -> Table:
-        """Read a table; UserError where it is none."""
-        return parse(read_json(path), cls, str(path))
+    def load(cls, path: Path | str) -> Table:
+        """Read a table, packed (``.json.gz``) or not; UserError where it is none."""
+        packed = str(path).endswith(".gz")
+        values = json.loads(gzip.decompress(Path(path).read_bytes())) if packed else read_json(path)
+        return parse(values, cls, str(path))
 
     def candidates(self) -> list[tuple[Architecture, Row]]:
         """Every row with its architecture; UserError where a candidate of the space has none."""

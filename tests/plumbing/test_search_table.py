@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,12 @@ def test_rows_may_name_architectures_instead_of_proposals(folder: Path, tmp_path
     write_json(tmp_path / "mine.json", values)
     mine = Table.load(tmp_path / "mine.json")
     assert [candidate for candidate, _ in mine.candidates()] == [candidate for candidate, _ in table.candidates()]
+
+
+def test_a_packed_table_reads_the_same(folder: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "out.json.gz"
+    packed.write_bytes(gzip.compress((folder / "out.json").read_bytes()))
+    assert Table.load(packed) == Table.load(folder / "out.json")
 
 
 def test_a_table_stays_whole_when_its_preset_grows(folder: Path) -> None:
