@@ -8,7 +8,7 @@ from pathlib import Path
 from recsmith.errors import UserError
 from recsmith.search import nni_experiment
 from recsmith.search.store import Answer
-from recsmith.search.strategies import STRATEGIES, able, named
+from recsmith.search.strategies import OWN_RUNGS, STRATEGIES, able, named
 from recsmith.search.task import Task
 
 Say = Callable[[str], None]
@@ -58,4 +58,16 @@ def check(task: Task) -> None:
         raise UserError(
             f"params.yaml: search.nodes: the strategy {task.strategy} trains in this process and uses no nodes. Those "
             f"that do: {', '.join(named('tuner'))} (search.strategy)."
+        )
+    if task.rungs.shares:
+        _check_rungs(task.strategy, driver)
+
+
+def _check_rungs(strategy: str, driver: str) -> None:
+    fit = [name for name in named("tuner") if name not in OWN_RUNGS]
+    if strategy not in fit:
+        why = "cuts the budget itself" if strategy in OWN_RUNGS else "gives every trial the whole budget"
+        raise UserError(
+            f"params.yaml: search.rungs.shares: the strategy {strategy} {why}. Remove the shares, or take one of "
+            f"{', '.join(fit)} (search.strategy)."
         )

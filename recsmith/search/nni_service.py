@@ -31,8 +31,7 @@ from recsmith import guard
 from recsmith.errors import UserError
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answers
-from recsmith.search.strategies import STRATEGIES
-from recsmith.search.strategies.base import Settings
+from recsmith.search.strategies import settings_of, tuner
 from recsmith.search.task import Task
 
 PORTS = 20
@@ -164,14 +163,8 @@ def here(task_file: Path, answers: Answers, driver: guard.Identity) -> Place:
 
 def describe(task: Task, place: Place, answers: Answers, driver: guard.Identity, name: str, home: Path) -> Experiment:
     """The experiment of a task, not yet started."""
-    settings = Settings(
-        seed=task.budget.seed,
-        trials=task.trials,
-        concurrency=task.concurrency,
-        answers=str(answers.folder),
-        driver=driver,
-        away=place.away,
-    )
+    told = {"concurrency": task.concurrency, "answers": str(answers.folder), "driver": driver, "away": place.away}
+    settings = settings_of(task).model_copy(update=told)
     config = ExperimentConfig(
         experiment_name="recsmith search",
         experiment_working_directory=home / "experiments",
@@ -184,7 +177,9 @@ def describe(task: Task, place: Place, answers: Answers, driver: guard.Identity,
         max_trial_duration=f"{int(task.trial_seconds) + 60}s",
         training_service=place.service,
         tuner=CustomAlgorithmConfig(
-            class_name=STRATEGIES[task.strategy].place, code_directory=CODE, class_args=settings.model_dump(mode="json")
+            class_name=tuner(task.strategy, settings).place,
+            code_directory=CODE,
+            class_args=settings.model_dump(mode="json"),
         ),
     )
     return Experiment(config, id=name)

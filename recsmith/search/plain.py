@@ -10,8 +10,7 @@ import nni
 from recsmith.search.attempt import answer
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
-from recsmith.search.strategies import make
-from recsmith.search.strategies.base import Settings
+from recsmith.search.strategies import make, settings_of
 from recsmith.search.task import Task
 
 OnAnswer = Callable[[Answer], None]
@@ -21,7 +20,7 @@ def search(task: Task, on_answer: OnAnswer | None = None) -> list[Answer]:
     """All answers in the order of the proposals; fewer than asked for where the space is used up."""
     nni.silence_stdout()
     Store(Path(task.folder)).forget_failures()
-    tuner = make(task.strategy, Settings(seed=task.budget.seed, trials=task.trials))
+    tuner = make(task.strategy, settings_of(task))
     tuner.update_search_space(SearchSpace(task.space).tree)
     answers: list[Answer] = []
     for number in range(task.trials):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
 from recsmith.config.nodes import Node
-from recsmith.config.search import Search, Space
+from recsmith.config.search import Rungs, Search, Space
 from recsmith.files import digest, read_json, write_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
@@ -70,6 +70,7 @@ class Task(Section):
     space: Space
     strategy: str
     trials: int
+    rungs: Rungs
     concurrency: int
     port: int
     budget: Budget
@@ -191,6 +192,7 @@ def planned(
         space=space.knobs,
         strategy=search.strategy,
         trials=min(search.trials, space.size),
+        rungs=search.rungs,
         concurrency=sum(len(node.slots) for node in search.nodes) or search.concurrency,
         port=search.port,
         budget=budget,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from recsmith.search.strategies.base import Ordered, Settings
+    from recsmith.search.task import Task
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,28 @@ def able(families: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, strategy in STRATEGIES.items() if not strategy.needs or "gnn" in families)
 
 
+RUNGS = Strategy("recsmith.search.strategies.rungs.Rungs")
+"""Wraps a tuner."""
+OWN_RUNGS = ("hyperband", "bohb")
+"""Cut the budget themselves."""
+
+
+def settings_of(task: Task) -> Settings:
+    """What a tuner of ``task`` is made from, where its caller tells it results."""
+    from recsmith.search.strategies.base import Settings
+
+    rungs = task.rungs
+    return Settings(
+        seed=task.budget.seed, trials=task.trials, strategy=task.strategy, shares=rungs.shares, keep=rungs.keep
+    )
+
+
+def tuner(name: str, settings: Settings) -> Strategy:
+    """What proposes candidates for that strategy: itself, or rungs around it."""
+    return RUNGS if settings.shares else STRATEGIES[name]
+
+
 def make(name: str, settings: Settings) -> Ordered:
     """The tuner of that name in this process."""
-    return STRATEGIES[name].load()(**settings.model_dump())
+    known = settings.model_copy(update={"strategy": name})
+    return tuner(name, known).load()(**known.model_dump())

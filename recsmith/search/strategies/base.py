@@ -37,6 +37,12 @@ class Settings(Section):
     other. None where the caller tells results itself."""
     driver: guard.Identity | None = None
     """Whoever the experiment belongs to; the experiment ends with it."""
+    strategy: str = ""
+    """Whose proposals are put on rungs; read by ``Rungs`` alone, like the two that follow."""
+    shares: tuple[float, ...] = ()
+    """Of the budget, ascending and below 1; the whole budget is the last rung."""
+    keep: int = 3
+    """One of so many candidates goes on to the next rung."""
     away: bool = False
     """Trials run on other machines: their answers come later than NNI's word that they have ended."""
 
