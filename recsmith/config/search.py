@@ -169,6 +169,10 @@ class Search(Section):
     strategy: Annotated[str, one_of(STRATEGIES)] = "tpe"
     """Who proposes; ``recsmith.search.strategies`` says what each is."""
     trials: int = Field(default=12, ge=1)
+    total_epochs: int | None = Field(default=None, ge=1)
+    """No trial begins once all together were trained for so many epochs."""
+    seconds: float | None = Field(default=None, gt=0)
+    """No trial begins after so long; what is found then depends on the machine (``reproducible: false``)."""
     concurrency: int = Field(default=1, ge=1)
     """Trials at a time; results repeat exactly only with 1."""
     metric: str = "ndcg@20"

@@ -40,6 +40,8 @@ class Record(Section):
     """The same on each split of a repeated hold-out; empty: on valid."""
     epochs: int = 0
     """The best epoch; 0 where nothing is trained in epochs."""
+    trained: int = 0
+    """How many epochs it took to find that out."""
     threshold: float | None = None
     """The score that tells valid pairs from sampled non-pairs best, where the model is too costly to make again."""
     error: str | None = None

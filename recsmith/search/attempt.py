@@ -71,6 +71,7 @@ def answered(task: Task, parameters: dict[str, Any], record: Record, *, known: b
         known=known,
         value=record.metrics.get(task.budget.metric, 0.0) if record.status == "done" else 0.0,
         seconds=round(seconds, 3),
+        epochs=record.trained,
         parameters={name: value for name, value in parameters.items() if name != NUMBER},
     )
 
@@ -126,7 +127,9 @@ def _fitted(task: Task, candidate: Architecture, key: str) -> Record:
     if task.blend > 1 and isinstance(candidate, Gnn) and budget.fidelity == 1:
         Kept(Path(task.folder) / KEPT).save(fitted, key, metrics[budget.metric], graph)
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
-    return found.model_copy(update={"epochs": fitted.epochs, "fidelity": budget.fidelity})
+    return found.model_copy(
+        update={"epochs": fitted.epochs, "trained": len(fitted.history), "fidelity": budget.fidelity}
+    )
 
 
 def _within(seconds: float) -> Callable[[dict[str, Any]], None]:

@@ -22,6 +22,7 @@ from recsmith.search.attempt import answered, failed, identify
 from recsmith.search.nni_service import LOST, Say
 from recsmith.search.nodes.crew import Crew, mustered
 from recsmith.search.progress import Progress
+from recsmith.search.spending import Spending
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import RUNS, Task
 from recsmith.search.tree import NUMBER
@@ -48,6 +49,7 @@ class _Run:
     answers: Answers
     experiment: Experiment
     progress: Progress
+    spending: Spending
     crew: Crew | None = None
     moved: float = field(default_factory=time.monotonic)
     """When a trial last started or ended."""
@@ -56,22 +58,24 @@ class _Run:
     looks_after_end: int = 0
 
     def follow(self) -> list[Answer]:
-        """Show trials as they finish until all have; ServiceLost where that will not happen."""
-        while len(numbers := self.answers.numbers()) < self.task.trials:
-            self._show(numbers)
+        """Show trials as they finish until the budget is used up; ServiceLost where that will not happen."""
+        while not self.spending.used_up(found := self._answered()):
+            self._show(found)
             if time.monotonic() - self.asked > STATUS_SECONDS:
                 self._look()
             time.sleep(POLL_SECONDS)
             if self.crew is not None:
                 self.crew.gather()
-        self._show(numbers)
-        return [answer for number in numbers if (answer := self.answers.load(number)) is not None]
+        self._show(found)
+        return found
 
-    def _show(self, numbers: list[int]) -> None:
-        for number in numbers:
-            answer = self.answers.load(number)
-            if answer is not None:
-                self.progress.show(answer)
+    def _answered(self) -> list[Answer]:
+        return [answer for number in self.answers.numbers() if (answer := self.answers.load(number)) is not None]
+
+    def _show(self, found: list[Answer]) -> None:
+        for answer in found:
+            self.progress.show(answer)
+        numbers = {answer.number for answer in found}
         begun = self.answers.begun().values() if self.progress.board is not None else ()
         self.progress.running(proposal for proposal in begun if proposal[NUMBER] not in numbers)
 
@@ -147,17 +151,19 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
 
 
 def _kept_alive(task: Task, home: Path, progress: Progress, crew: Crew | None, say: Say) -> list[Answer]:
-    reason = ServiceLost()
+    reason, spending = ServiceLost(), Spending(task)
     for attempt in range(ATTEMPTS):
         try:
-            return _once(task, home, progress, attempt, crew, say)
+            return _once(task, home, progress, attempt, crew, spending, say)
         except ServiceLost as lost:
             reason = lost
             say(f"NNI's service is started again: {lost}")
     raise UserError(f"NNI's service failed {ATTEMPTS} times; the last time: {reason} Finished trials are kept.")
 
 
-def _once(task: Task, home: Path, progress: Progress, attempt: int, crew: Crew | None, say: Say) -> list[Answer]:
+def _once(
+    task: Task, home: Path, progress: Progress, attempt: int, crew: Crew | None, spending: Spending, say: Say
+) -> list[Answer]:
     driver = guard.identity()
     run = nni_service.experiment_id(driver, attempt)
     task_file = task.save(Path(task.folder))
@@ -177,7 +183,7 @@ def _once(task: Task, home: Path, progress: Progress, attempt: int, crew: Crew |
     experiment = nni_service.start(make, min(task.port + attempt, 65535), home, say, variables)
     say(f"NNI: http://localhost:{experiment.port} while the search runs")
     try:
-        return _Run(task, home, answers, experiment, progress, crew).follow()
+        return _Run(task, home, answers, experiment, progress, spending, crew).follow()
     finally:
         nni_service.stop(experiment)
         if crew is not None:

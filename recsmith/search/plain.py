@@ -9,6 +9,7 @@ import nni
 
 from recsmith.search.attempt import answer
 from recsmith.search.space import SearchSpace
+from recsmith.search.spending import Spending
 from recsmith.search.store import Answer, Store
 from recsmith.search.strategies import make, settings_of
 from recsmith.search.task import Task
@@ -23,7 +24,10 @@ def search(task: Task, on_answer: OnAnswer | None = None) -> list[Answer]:
     tuner = make(task.strategy, settings_of(task))
     tuner.update_search_space(SearchSpace(task.space).tree)
     answers: list[Answer] = []
+    spending = Spending(task)
     for number in range(task.trials):
+        if spending.used_up(answers):
+            break
         for proposal in tuner.generate_multiple_parameters([number]):
             answers.append(answer(task, proposal))
             tuner.receive_trial_result(number, proposal, answers[-1].value)

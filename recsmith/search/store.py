@@ -25,6 +25,8 @@ class Answer(Section):
     value: float
     """What the tuner is told: the metric; 0 where the trial failed."""
     seconds: float
+    epochs: int = 0
+    """What it took of a budget of epochs."""
     parameters: dict[str, Any]
 
 

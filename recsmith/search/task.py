@@ -70,6 +70,10 @@ class Task(Section):
     space: Space
     strategy: str
     trials: int
+    total_epochs: int | None
+    """Of all trials together; None: as many as the trials take."""
+    seconds: float | None
+    """After which no trial begins; None: no limit, and the same result twice."""
     rungs: Rungs
     concurrency: int
     port: int
@@ -192,6 +196,8 @@ def planned(
         space=space.knobs,
         strategy=search.strategy,
         trials=min(search.trials, space.size),
+        total_epochs=search.total_epochs,
+        seconds=search.seconds,
         rungs=search.rungs,
         concurrency=sum(len(node.slots) for node in search.nodes) or search.concurrency,
         port=search.port,

@@ -8,6 +8,7 @@ import numpy as np
 
 from recsmith.search.attempt import answer, identify
 from recsmith.search.progress import Progress
+from recsmith.search.spending import Spending
 from recsmith.search.store import Answer
 from recsmith.search.task import Task
 from recsmith.search.tree import NUMBER, proposals, sample
@@ -24,6 +25,7 @@ class Trials:
         self.task, self.progress = task, progress
         self.by_key: dict[str, Answer] = {}
         self.stale = 0
+        self.spending = Spending(task)
 
     @property
     def answers(self) -> list[Answer]:
@@ -32,8 +34,8 @@ class Trials:
 
     @property
     def full(self) -> bool:
-        """Whether all trials have been used."""
-        return len(self.by_key) >= self.task.trials
+        """Whether the budget is used up."""
+        return self.spending.used_up(self.by_key.values())
 
     @property
     def over(self) -> bool:
