@@ -164,11 +164,14 @@ class Choice(Section):
 class Search(Section):
     """Preset, strategy, budget and the metric that crowns."""
 
-    preset: Literal["small", "gnn", "filters", "tiny"] = "small"
-    """small: both families, for a laptop; gnn: no filters; filters: nothing is trained; tiny: seconds, for trying."""
+    preset: Literal["small", "full", "gnn", "filters", "wsdm22", "tiny"] = "small"
+    """small: both families, for a laptop; full: every operator, cells too; gnn: no filters; filters: nothing is
+    trained; wsdm22: the design space of Wang et al. 2022; tiny: seconds, for trying."""
     strategy: Annotated[str, one_of(STRATEGIES)] = "tpe"
     """Who proposes; ``recsmith.search.strategies`` says what each is."""
     trials: int = Field(default=12, ge=1)
+    refine: float = Field(default=0.0, ge=0, lt=1)
+    """After this share of the trials the space is narrowed to what did well; 0: never."""
     total_epochs: int | None = Field(default=None, ge=1)
     """No trial begins once all together were trained for so many epochs."""
     seconds: float | None = Field(default=None, gt=0)

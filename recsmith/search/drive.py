@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recsmith.errors import UserError
 from recsmith.search import nni_experiment
+from recsmith.search.refine import rounds
 from recsmith.search.store import Answer
 from recsmith.search.strategies import OWN_RUNGS, STRATEGIES, able, named
 from recsmith.search.task import Task
@@ -41,7 +42,10 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
     Raises UserError where the search cannot be kept going.
     """
     check(task)
-    return DRIVERS[STRATEGIES[task.strategy].driver](task, work, say)
+    driver = DRIVERS[STRATEGIES[task.strategy].driver]
+    if task.refine:
+        return rounds(task, lambda one: driver(one, work, say), say)
+    return driver(task, work, say)
 
 
 def check(task: Task) -> None:
@@ -60,7 +64,7 @@ def check(task: Task) -> None:
             f"that do: {', '.join(named('tuner'))} (search.strategy)."
         )
     if task.rungs.shares:
-        _check_rungs(task.strategy, driver)
+        _check_rungs(task.strategy, STRATEGIES[task.strategy].driver)
 
 
 def _check_rungs(strategy: str, driver: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recsmith.config.search import Search, Space
 from recsmith.errors import UserError
+from recsmith.model.names import ACTIVATIONS, COMBINATIONS, LOSSES, NEGATIVES, OPERATORS, SCHEDULES
 
 _GNN = Space(
     families=("gnn",),
@@ -98,7 +99,56 @@ _TINY = _both(
     ),
 )
 _SMALL = _both(_SHORT, _FILTERS)
-PRESETS: dict[str, Space] = {"small": _SMALL, "gnn": _GNN, "filters": _FILTERS, "tiny": _TINY}
+_FULL = _both(
+    _GNN.model_copy(
+        update={
+            "operators": OPERATORS,
+            "structure": ("chain", "cell"),
+            "dimension": (32, 64, 128, 256),
+            "combination": COMBINATIONS,
+            "residual": (False, True),
+            "target_exponent": (0.25, 0.5, 0.75),
+            "source_exponent": (0.25, 0.5, 0.75),
+            "heads": (1, 2, 4),
+            "edge_dimension": (0, 8),
+            "dropout": (0.0, 0.1, 0.2, 0.4),
+            "edge_dropout": (0.0, 0.1, 0.2),
+            "contrast": ("none", "simgcl", "xsimgcl"),
+            "loss": LOSSES,
+            "negatives": (16, 64, 128, 256),
+            "sampling": NEGATIVES,
+            "schedule": SCHEDULES,
+            "optimizer": ("adam", "adamw"),
+            "learning_rate": (0.001, 0.002, 0.005, 0.01, 0.02),
+            "head": ("dot", "cosine"),
+        }
+    ),
+    _FILTERS,
+)
+_WSDM22 = _GNN.model_copy(
+    update={
+        "operators": ("none", "gcn", "gat", "gin", "sage", "ngcf"),
+        "layers": (1, 2, 3, 4),
+        "dimension": (16, 32, 64, 128),
+        "start": ("random",),
+        "activation": ACTIVATIONS,
+        "combination": ("last", "mean", "concat"),
+        "dropout": (0.0,),
+        "edge_dropout": (0.0,),
+        "loss": ("bpr",),
+    }
+)
+"""What the engine has of the design space of Wang, Zhao and Shi 2022 ("Profiling the Design Space for Graph Neural
+Networks based Collaborative Filtering"): message, aggregation, activation, layers and their combination, dimension.
+Several components side by side, and networks in place of the dot product, are left out: the winner must serve."""
+PRESETS: dict[str, Space] = {
+    "small": _SMALL,
+    "full": _FULL,
+    "gnn": _GNN,
+    "filters": _FILTERS,
+    "wsdm22": _WSDM22,
+    "tiny": _TINY,
+}
 
 
 def knobs(search: Search, where: str = "params.yaml: search") -> Space:

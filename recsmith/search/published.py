@@ -14,7 +14,22 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"family": "filter", "kind": "linear", "left_exponent": 0.35, "right_exponent": 0.35},
     # Kim et al. 2025, ChebyCF.
     {"family": "filter", "kind": "mixture", "main": "polynomial", "rank": 512, "low_pass_weight": 0.2, **_CHEBYCF},
-    # The same for histories that have an order.
+    # LightGCN by sampled softmax from a spectral start: a sixtieth of the published epochs (benchmarks/README.md).
+    {
+        "family": "gnn",
+        "operator": "lightgcn",
+        "layers": 3,
+        "dimension": 64,
+        "start": "spectral",
+        "combination": "mean",
+        "loss": "sampled_softmax",
+        "temperature": 0.2,
+        "negatives": 128,
+        "learning_rate": 0.01,
+        "schedule": "linear",
+        "weight_decay": 0.1,
+    },
+    # ChebyCF for histories that have an order.
     {
         "family": "filter",
         "kind": "mixture",

@@ -70,6 +70,8 @@ class Task(Section):
     space: Space
     strategy: str
     trials: int
+    refine: float
+    """Share of the trials after which the space is narrowed; 0: it is not."""
     total_epochs: int | None
     """Of all trials together; None: as many as the trials take."""
     seconds: float | None
@@ -196,6 +198,7 @@ def planned(
         space=space.knobs,
         strategy=search.strategy,
         trials=min(search.trials, space.size),
+        refine=search.refine,
         total_epochs=search.total_epochs,
         seconds=search.seconds,
         rungs=search.rungs,

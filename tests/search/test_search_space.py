@@ -94,7 +94,8 @@ def test_the_same_seed_draws_the_same() -> None:
 
 def test_presets_hold_the_families_that_they_name() -> None:
     families = {name: set(preset.families) for name, preset in PRESETS.items()}
-    assert families == {"small": {"gnn", "filter"}, "gnn": {"gnn"}, "filters": {"filter"}, "tiny": {"gnn", "filter"}}
+    both = {name: {"gnn", "filter"} for name in ("small", "full", "tiny")}
+    assert families == {**both, "gnn": {"gnn"}, "wsdm22": {"gnn"}, "filters": {"filter"}}
     for name in ("small", "gnn"):
         assert {"none", "lightgcn", "gcn", "sage", "gat"} <= set(PRESETS[name].operators)
         assert {"identity", "relu", "leaky_relu", "elu"} <= set(PRESETS[name].activation)
@@ -181,7 +182,7 @@ def test_layers_choose_their_own_operator_where_mixed() -> None:
             {"space": {"operators": ["gcn", "sage", "lgcn"]}},
             f"params.yaml: search.space.operators[2] = 'lgcn' is unknown. Known: {', '.join(sorted(OPERATORS))}.",
         ),
-        ({"preset": "big"}, "params.yaml: search.preset = 'big' is unknown. Known: filters, gnn, small, tiny."),
+        ({"preset": "big"}, "search.preset = 'big' is unknown. Known: filters, full, gnn, small, tiny, wsdm22."),
         ({"strategy": "Tpe"}, "params.yaml: search.strategy = 'Tpe' is unknown. Known: bohb, "),
         (
             {"space": {"filters": ["knn"]}},

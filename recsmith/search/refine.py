@@ -1,0 +1,66 @@
+"""A search in two rounds: a coarse one over the whole space, then one over the part of it that did well.
+
+Knobs that decide little (:mod:`recsmith.search.importance`) are set to the best trial's value; the others keep the
+values of the best quarter of the trials. The second round replays nothing and its trials stand beside the first's, so
+that the crown is never lower than the coarse round's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from recsmith.config.search import Space
+from recsmith.search.importance import FEWEST, importance
+from recsmith.search.space import SearchSpace
+from recsmith.search.store import Answer
+from recsmith.search.task import Task
+from recsmith.search.tree import FIDELITY, flat, knobs_of
+
+LITTLE = 0.02
+"""Share of the importance below which a knob is set."""
+BEST = 4
+"""One of so many trials counts as having done well."""
+FIELDS = {"family": "families", "operator": "operators", "kind": "filters", "main": "mixtures"}
+"""Knobs that have another name in the parameters."""
+Say = Callable[[str], None]
+
+
+def rounds(task: Task, run: Callable[[Task], list[Answer]], say: Say) -> list[Answer]:
+    """All answers of both rounds, numbered through; of one over the whole space where the first says too little."""
+    first = math.ceil(task.refine * task.trials)
+    coarse = run(task.model_copy(update={"trials": first}))
+    done = [answer for answer in coarse if answer.value > 0 and answer.parameters.get(FIDELITY, 1.0) == 1.0]
+    if len(done) < FEWEST or first >= task.trials:
+        say(f"{len(done)} finished trials are too few to narrow the space by ({FEWEST} are due); it stays as it is")
+        return run(task)
+    space = narrowed(task.space, [flat(knobs_of(one.parameters)) for one in done], [one.value for one in done])
+    before, after = SearchSpace(task.space).size, SearchSpace(space).size
+    say(f"the space is narrowed from {before:,} to {after:,} candidates by what {len(done)} trials have shown")
+    left = min(task.trials - first, after)
+    fine = run(task.model_copy(update={"space": space, "trials": left}))
+    return [*coarse, *(one.model_copy(update={"number": one.number + len(coarse)}) for one in fine)]
+
+
+def narrowed(space: Space, rows: Sequence[Mapping[str, Any]], values: Sequence[float]) -> Space:
+    """The part of ``space`` around the best rows: the knobs of finished trials, ``values`` their metric."""
+    ranked = [row for _, row in sorted(zip(values, rows, strict=True), key=lambda pair: -pair[0])]
+    shares, good = importance(rows, values), ranked[: max(1, len(ranked) // BEST)]
+    kept: dict[str, tuple[Any, ...]] = {}
+    for knob, share in shares.items():
+        name = FIELDS.get(knob, knob)
+        given = getattr(space, name, None)
+        if not isinstance(given, tuple):
+            continue
+        seen = [row[knob] for row in (ranked[:1] if share < LITTLE else good) if knob in row]
+        if some := _around(given, seen):
+            kept[name] = some
+    return space.model_copy(update=kept)
+
+
+def _around(given: Sequence[Any], seen: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of the good rows: of numbers all from the lowest to the highest, else those that occur."""
+    if seen and all(isinstance(one, int | float) and not isinstance(one, bool) for one in seen):
+        return tuple(value for value in given if min(seen) <= value <= max(seen))
+    return tuple(value for value in given if value in seen)
