@@ -39,7 +39,7 @@ def called(monkeypatch: pytest.MonkeyPatch, *words: object) -> dict[str, Any]:
     """Run the benchmark in this process; gives what it wrote."""
     monkeypatch.setattr(sys, "argv", ["quality", *map(str, words)])
     quality.main()
-    return read_json(words[words.index("--json") + 1])
+    return read_json(str(words[words.index("--json") + 1]))
 
 
 def rescored(top: Path, text: Path) -> dict[str, float]:
