@@ -16,6 +16,8 @@ from recsmith.files import file_hash, read_json, write_json, write_text
 from recsmith.report.lineage import lineage
 from recsmith.report.page import card, page
 from recsmith.report.read import read_inputs
+from recsmith.report.search.page import search_page
+from recsmith.report.search.read import read_search
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
 LINE = STAGES[:-1]
@@ -38,6 +40,7 @@ def run(context: Context) -> None:
     write_json(context.out / "lineage.json", inputs.lineage)
     write_text(context.out / "model_card.md", card(inputs))
     write_text(context.out / "report.html", page(inputs))
+    write_text(context.out / "search.html", search_page(read_search(DATA, search.metric, search.strategy)))
     shown = [[person.activity, *map(", ".join, (person.history, person.recommended))] for person in inputs.people]
     context.track.table("recommendations", ["interactions", "history, latest first", "recommended"], shown)
     context.say(f"The report: {(context.out / 'report.html').resolve()}; `make results` prints its table")

@@ -22,7 +22,18 @@ METRICS = {
     "mrr": "MRR",
     "map": "MAP",
 }
-OPERATORS = {"lightgcn": "LightGCN", "gcn": "GCN", "sage": "GraphSAGE", "gat": "GAT", "none": "no propagation"}
+OPERATORS = {
+    "lightgcn": "LightGCN",
+    "gcn": "GCN",
+    "sage": "GraphSAGE",
+    "gat": "GAT",
+    "gin": "GIN",
+    "ngcf": "NGCF",
+    "transformer": "Transformer",
+    "rgcn": "R-GCN",
+    "conv1d": "1-D convolution",
+    "none": "no propagation",
+}
 FILTERS = {
     "linear": "a linear item filter",
     "neighbours": "an item-kNN filter",

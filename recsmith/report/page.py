@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from typing import Any
-
-import vl_convert
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from recsmith.report import labels, numbers, tables, words
 from recsmith.report.charts.page import charts
-from recsmith.report.charts.style import Spec
 from recsmith.report.inputs import Inputs
+from recsmith.report.rendering import as_script, environment, vega
 
 
 def page(inputs: Inputs) -> str:
     """``report.html``."""
     found = charts(inputs)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             inputs=inputs,
@@ -30,15 +23,15 @@ def page(inputs: Inputs) -> str:
             tables=tables,
             tiles=tiles(inputs),
             charts=found,
-            specs=_as_script(found),
-            script=_script(),
+            specs=as_script(found),
+            script=vega(),
         )
     )
 
 
 def card(inputs: Inputs) -> str:
     """``model_card.md``."""
-    template = _environment(html=False).get_template("model_card.md.j2")
+    template = environment(html=False).get_template("model_card.md.j2")
     return template.render(inputs=inputs, words=words, labels=labels, n=numbers, tables=tables)
 
 
@@ -75,32 +68,3 @@ def _relative(inputs: Inputs, rival: str) -> str:
     if difference == 0:
         return "even"
     return numbers.signed_percent(difference / base) if base else numbers.signed(difference)
-
-
-def _as_script(specs: dict[str, Spec]) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(specs, ensure_ascii=False, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
-
-
-@cache
-def _script() -> str:
-    """Vega, Vega-Lite and their embedder in one piece."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
-
-
-def _environment(*, html: bool = True) -> Environment:
-    loader = PackageLoader("recsmith.report", "templates")
-    environment = Environment(  # nosec B701: False for the Markdown card alone
-        loader=loader,
-        autoescape=html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["tojson"] = _pretty
-    return environment
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)

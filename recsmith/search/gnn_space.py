@@ -5,7 +5,7 @@ What an operator, a loss or a way of sampling does not read is not chosen with i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from recsmith.config.base import parse
@@ -163,6 +163,22 @@ def _linear(values: dict[str, Any]) -> bool:
     """Whether, beside linear operators, nothing keeps the vectors from being linear in the id embeddings."""
     plain = values.get("contrast", "none") == "none" and not values.get("dropout") and values["head"] == "dot"
     return plain and values.get("combination") in ("last", "mean", "concat")
+
+
+def names_read(operators: Collection[str], values: Mapping[str, Any]) -> list[str]:
+    """The knobs of ``Gnn`` beside its layers that a network with these operators reads, given its other ``values``."""
+    loss, sampling, contrast = values["loss"], values["sampling"], values["contrast"]
+    names = [*TRAINING, "loss", *OF_LOSS.get(loss, ()), "schedule"]
+    names += [] if values["schedule"] == "constant" else ["warmup"]
+    if loss not in UNSAMPLED:
+        names += ["sampling", *OF_SAMPLING.get(sampling, ())]
+        names += ["log_q"] if loss == "sampled_softmax" and sampling in UNEVEN else []
+    if set(operators) <= {"none"}:
+        return names
+    names += [*MESSAGES, *_read(operators), "combination", "contrast"]
+    names += ["propagate_every"] if set(operators) <= set(LINEAR_OPERATORS) else []
+    names += [] if contrast == "none" else CONTRAST
+    return [*names, "contrast_layer"] if contrast == "xsimgcl" else names
 
 
 def expresses(candidate: Gnn, space: Space) -> bool:

@@ -10,6 +10,7 @@
         labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line,
         labelFontSize: 13, titleFontSize: 13, titleFontWeight: 400, titlePadding: 10, labelPadding: 6,
       },
+      text: { color: ink },
       axisY: { domain: false, ticks: false },
       legend: { labelColor: ink, titleColor: ink, labelFontSize: 13, symbolSize: 90, padding: 4, labelLimit: 260 },
     };

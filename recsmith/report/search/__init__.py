@@ -1,0 +1,1 @@
+"""The page of the search: how it went, what mattered, what won."""
