@@ -20,6 +20,8 @@ from benchmarks.runs import Make, Run, searched
 from benchmarks.table import Table, lay_out
 from recsmith.config.search import Search
 from recsmith.errors import UserError, unknown
+from recsmith.files import write_text
+from recsmith.report.search.page import strategies_page
 from recsmith.search.space import SearchSpace
 from recsmith.search.strategies import STRATEGIES
 from recsmith.search.strategies.halving import SHARES
@@ -51,6 +53,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, metavar="FILE", help="replay over this table instead of training")
     parser.add_argument("--search", choices=PRESETS, help="preset of the space; default: that of --params, else small")
     parser.add_argument("--strategies", default=ALL, help="names with commas between them; default: all")
+    parser.add_argument("--html", type=Path, metavar="OUT", help="where a page with the curves is written")
     parser.add_argument("--trials", type=int, default=12, help="whole trials of each run (12)")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each strategy (1)")
     return parser.parse_args()
@@ -73,15 +76,22 @@ def opened(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Make]]:
         else:
             with data_of(args) as data:
                 make = trained(args, data.folder, Path(folder))
-                space = SearchSpace(make("random", 1).space)
-                yield {"data": data.name, "replayed": False, "space": space.size}, make
+                task = make("random", 1)
+                size = SearchSpace(task.space).size
+                yield {"data": data.name, "metric": task.budget.metric, "replayed": False, "space": size}, make
 
 
 def replayed(stored: Table, folder: Path, trials: int) -> tuple[dict[str, Any], Make]:
     """Searches over a table; its rows are laid out once for each seed."""
     stored.candidates()
     values = [row.metrics[stored.search.metric] for row in stored.rows if row.status == "done"]
-    about = {"data": stored.data, "replayed": True, "space": stored.space.size, "best_known": max(values)}
+    about = {
+        "data": stored.data,
+        "metric": stored.search.metric,
+        "replayed": True,
+        "space": stored.space.size,
+        "best_known": max(values),
+    }
     laid: set[int] = set()
 
     def make(name: str, seed: int) -> Task:
@@ -118,6 +128,8 @@ def written(args: argparse.Namespace, about: dict[str, Any], runs: list[Run]) ->
     result |= {"rows": [run.row() for run in runs], "against_random": compared(runs)}
     if args.json is not None:
         write_json(args.json, result | measured_on())
+    if args.html is not None:
+        write_text(args.html, strategies_page(result, result["metric"]))
     return result
 
 

@@ -17,7 +17,7 @@ from recsmith.model.architecture import Architecture, architecture
 from recsmith.model.record import Record
 from recsmith.report.search import regret
 from recsmith.report.search.diagram import parts
-from recsmith.report.search.page import charts, drawn, search_page
+from recsmith.report.search.page import charts, drawn, search_page, strategies_page
 from recsmith.report.search.parallel import axes
 from recsmith.report.search.read import read_search
 from recsmith.search.choose import Candidate, trials_csv
@@ -38,6 +38,15 @@ WINNERS = {
     "a mixture": MIXTURE,
     "a blend": BLEND,
 }
+
+
+PARETO = "number,name,metric,bytes,cost,on_front\n1,trial,0.17,1000,50,1\n2,trial,0.14,2000,90,0\n"
+LUCK = {"valid": 0.2, "optimism": 0.004, "candidates": 13, "winner_first": 0.41}
+STRATEGIES = [
+    {"strategy": "random", "seed": 1, "trials_done": 4, "curve": [[1, 0.1], [3, 0.2]]},
+    {"strategy": "random", "seed": 2, "trials_done": 4, "curve": [[2, 0.4]]},
+    {"strategy": "tpe", "seed": 1, "trials_done": 0, "curve": []},
+]
 
 
 def candidates(trials: int) -> list[Architecture]:
@@ -75,6 +84,8 @@ def searched(folder: Path, trials: int, winner: dict[str, Any] = RIDGE) -> Path:
         "search/best.json": json.dumps(best),
         "search/trials.csv": trials_csv(rows, METRIC),
         "search/node_scores.csv": scores if winner is CELL else scores.splitlines()[0],
+        "search/pareto.csv": PARETO,
+        "search/trust.json": json.dumps({"choice": LUCK if trials > 2 else None}),
         "search/timing.json": json.dumps({"trials": {str(number): 2.0 for number in range(1, trials + 1)}}),
         "baseline/records.json": json.dumps([{"name": "ease", "chosen": True, "metrics": {METRIC: 0.17}}]),
     }
@@ -93,6 +104,7 @@ def test_the_page_is_made_and_loads_nothing_whatever_won(tmp_path: Path, winner:
     visible = re.sub(r"(?s)<(script|style).*?</\1>", "", text)
     assert not re.search(r"\b(None|nan|Undefined)\b", visible)
     assert "EASE, reaches 0.1700" in visible
+    assert "about 0.0040 is the luck of picking the best of 13" in visible
     assert "ValueError: &lt;/script&gt;&lt;b&gt;it went wrong" in visible
 
 
@@ -105,7 +117,7 @@ def test_few_trials_are_a_page_too_that_says_what_is_missing(tmp_path: Path, tri
 def test_every_chart_is_a_valid_specification(tmp_path: Path) -> None:
     search = read_search(searched(tmp_path, 14, CELL), METRIC, "tpe")
     found = charts(search, {"l2": 0.7, "layers": 0.3})
-    assert set(found) == {"trial", "epochs", "seconds", "importance", "gnn", "filter", "nodes"}
+    assert set(found) == {"trial", "epochs", "seconds", "importance", "gnn", "filter", "front", "nodes"}
     for spec in found.values():
         assert vl_convert.vegalite_to_vega({**spec, "width": 400})["marks"]
 
@@ -156,6 +168,24 @@ def test_axes_are_the_most_important_knobs_and_their_values_in_order(line: Path)
 
 def test_names_of_near_baselines_stand_apart_in_their_order() -> None:
     assert regret.apart([0.30, 0.10, 0.31], 0.05) == pytest.approx([0.30, 0.10, 0.35])
+
+
+def test_the_curve_of_a_strategy_is_the_mean_of_its_seeds_once_all_have_a_trial() -> None:
+    found = regret.means(STRATEGIES, 4)
+    points = [(row["group"], row["spent"], row["mean"], row["low"], row["high"]) for row in found]
+    assert [point[:2] for point in points] == [("random", 2), ("random", 3), ("random", 4)]
+    values = [value for point in points for value in point[2:]]
+    assert values == pytest.approx([0.25, 0.1, 0.4, 0.3, 0.2, 0.4, 0.3, 0.2, 0.4])
+
+
+def test_the_page_of_strategies_loads_nothing_and_names_what_failed() -> None:
+    rows = [{**row, "best_valid": 0.2, "seconds": 1.0, "error": None} for row in STRATEGIES]
+    rows[2] |= {"best_valid": None, "error": "it cannot take the space"}
+    result = {"data": "demo", "replayed": True, "trials": 4, "seeds": 2, "best_known": 0.4, "rows": rows}
+    text, loads = strategies_page(result, METRIC), Loads()
+    loads.feed(text)
+    assert loads.found == []
+    assert "it cannot take the space" in text
 
 
 def test_a_cell_is_drawn_with_every_connection() -> None:

@@ -57,6 +57,10 @@ class SearchInputs:
     """Each tuned baseline's metric on valid."""
     node_scores: list[Row] = field(default_factory=list)
     """What modules and connections of a supernet contribute: ``node``, ``kind``, ``operator``, ``delta``."""
+    pareto: list[Row] = field(default_factory=list)
+    """Rows of ``pareto.csv``: ``number``, ``name``, ``metric``, ``bytes``, ``cost``, ``on_front``."""
+    trust: Row = field(default_factory=dict)
+    """``trust.json``: what of the best value is luck."""
 
     @property
     def trials(self) -> list[Trial]:

@@ -26,6 +26,8 @@ def read_search(line: Path, metric: str, strategy: str) -> SearchInputs:
         rows=[trial(row, metric, seconds) for row in read_csv(line / "search/trials.csv")],
         baselines=baselines(read_json(line / "baseline/records.json"), metric),
         node_scores=[{**row, "delta": float(row["delta"])} for row in read_csv(line / "search/node_scores.csv")],
+        pareto=read_csv(line / "search/pareto.csv"),
+        trust=read_json(line / "search/trust.json"),
     )
 
 

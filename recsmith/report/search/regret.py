@@ -124,26 +124,32 @@ def strategies(rows: Sequence[Mapping[str, Any]], metric: str, trials: int) -> S
     ``rows`` are those of ``benchmarks.search``: ``strategy``, ``seed`` and ``curve``, pairs of whole trials spent and
     the best by then. None where no run found anything.
     """
-    found: dict[str, list[Any]] = {}
-    for row in rows:
-        if row["curve"]:
-            found.setdefault(str(row["strategy"]), []).append(row["curve"])
-    table = [point for name, curves in found.items() for point in _means(name, curves, trials)]
+    table = means(rows, trials)
     if not table:
         return None
+    found = list(dict.fromkeys(point["group"] for point in table))
     x = alt.X("spent:Q", title="whole trials", axis=alt.Axis(values=whole(trials), format="d"))
     y = alt.Y("mean:Q", title=f"best {labels.metric(metric)} on validation", scale=alt.Scale(zero=False))
     colour = alt.Color(
         "group:N",
-        sort=list(found),
+        sort=found,
         scale=alt.Scale(scheme="tableau20" if len(found) > 10 else "tableau10"),
-        legend=alt.Legend(title=None, orient="top", columns=6),
+        legend=alt.Legend(title=None, orient="top", columns=6, symbolOpacity=1),
     )
     base = alt.Chart(data(table)).encode(x, color=colour)
     tip = ["group:N", "spent:Q", *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("mean", "low", "high"))]
     band = base.mark_area(interpolate="step-after", opacity=0.12).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
     line = base.mark_line(interpolate="step-after", strokeWidth=2).encode(y, tooltip=tip)
     return spec(alt.layer(band, line), 420)
+
+
+def means(rows: Sequence[Mapping[str, Any]], trials: int) -> Rows:
+    """The points of ``strategies``: mean, lowest and highest of the seeds of a strategy after each whole trial."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        if row["curve"]:
+            found.setdefault(str(row["strategy"]), []).append(row["curve"])
+    return [point for name, curves in found.items() for point in _means(name, curves, trials)]
 
 
 def _means(name: str, curves: Sequence[Any], trials: int) -> Rows:

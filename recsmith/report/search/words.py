@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recsmith.report import labels
-from recsmith.report.numbers import score
+from recsmith.report.numbers import percent, score
 from recsmith.report.search.inputs import SearchInputs
 from recsmith.report.words import n_of
 from recsmith.search.importance import FEWEST
@@ -38,6 +38,18 @@ def counts(search: SearchInputs) -> str:
     said += [f"{partial} had a part of the budget" if partial else ""]
     tail = "; ".join(part for part in said if part)
     return f"{n_of(len(search.trials), 'trial')} by {search.strategy.replace('_', ' ')}{': ' + tail if tail else ''}."
+
+
+def luck(search: SearchInputs) -> str:
+    """How much of the best value the choice itself made."""
+    found = search.trust.get("choice")
+    if not found:
+        return "How much of the best value is luck cannot be told: fewer than two trials left per-user values."
+    return (
+        f"Of {labels.metric(search.metric)} {score(found['valid'])}, about {score(found['optimism'])} is the luck of "
+        f"picking the best of {found['candidates']}. Where validation users are drawn again, it is the best again "
+        f"{percent(found['winner_first'], 0)} of the time."
+    )
 
 
 def reading(search: SearchInputs) -> str:
