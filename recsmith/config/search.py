@@ -161,6 +161,17 @@ class Choice(Section):
         return value
 
 
+class Limits(Section):
+    """What a candidate may weigh and cost where it serves, in float32; estimated before it is trained. null: any."""
+
+    bytes: int | None = Field(default=None, ge=1)
+    """Of the model's tensors; people's vectors are apart."""
+    cost: int | None = Field(default=None, ge=1)
+    """Multiply-adds of one recommendation."""
+    latency_ms: float | None = Field(default=None, gt=0)
+    """The cost at this machine's speed: the result then depends on the machine."""
+
+
 class Search(Section):
     """Preset, strategy, budget and the metric that crowns."""
 
@@ -180,6 +191,7 @@ class Search(Section):
     """Trials at a time; results repeat exactly only with 1."""
     metric: str = "ndcg@20"
     """Maximised on valid; any of precision, recall, f1, hit_rate, mrr, map, ndcg at any cut-off."""
+    limits: Limits = Limits()
     rungs: Rungs = Rungs()
     space: Space = Space()
     valid_users: int = Field(default=3000, ge=1)

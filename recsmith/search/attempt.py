@@ -19,6 +19,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, Filter, Gnn
 from recsmith.model.record import Record
+from recsmith.search import limits
 from recsmith.search.sample import drawn, thinned
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
@@ -82,6 +83,10 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Architecture | Use
         candidate = SearchSpace(task.space).architecture(parameters)
     except UserError as error:
         return error, digest(parameters)
+    try:
+        limits.check(candidate, Graph.load(task.graph), task.limits, task.rate)
+    except SizedOut as error:
+        return error, digest([candidate.model_dump(mode="json"), task.limits.model_dump()])
     return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)
 
 
@@ -94,7 +99,7 @@ def failed(candidate: Architecture | None, key: str, error: str, status: str = "
 
 def _tried(task: Task, candidate: Architecture | UserError, key: str) -> Record:
     if isinstance(candidate, UserError):
-        return failed(None, key, str(candidate))
+        return failed(None, key, str(candidate), "sized_out" if isinstance(candidate, SizedOut) else "failed")
     try:
         return _fitted(task, candidate, key)
     except SizedOut as error:

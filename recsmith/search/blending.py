@@ -12,16 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from recsmith.engine.blend import SAMPLED, spread
 from recsmith.engine.fit import FitSettings, Fitted, blended, fit
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.rank.metrics import evaluate_lists
 from recsmith.engine.rank.ranking import block_rows, blocks, mask_seen, top_of
+from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Blend, Filter, Gnn
 from recsmith.model.record import Record
+from recsmith.search import limits
 from recsmith.search.choose import Candidate
 from recsmith.search.kept import MOST, Kept
 from recsmith.search.sample import drawn
@@ -53,7 +56,9 @@ def blend(task: Task, rows: Sequence[Candidate], say: Say) -> list[Candidate]:
     graph, valid = Graph.load(task.graph), Relevant.load(task.valid)
     judged = drawn(valid, _users(task, graph, len(library)), task.budget.seed)
     members = [_member(task, record, graph, judged) for record in library]
-    chosen = select([member.scores for member in members], task.blend, _judge(task, graph, judged), _together(members))
+    chosen = select(
+        [member.scores for member in members], task.blend, _judge(task, graph, judged), _together(task, members, graph)
+    )
     if len(chosen) < 2:
         say("no blend of the best candidates is better than the best alone")
         return list(rows)
@@ -99,14 +104,26 @@ def select(
     return chosen
 
 
-def _together(members: Sequence[Member]) -> Callable[[Sequence[int]], bool]:
-    """Filters go together where their histories fade alike."""
+def _together(task: Task, members: Sequence[Member], graph: Graph) -> Callable[[Sequence[int]], bool]:
+    """Filters go together where their histories fade alike, and all where the blend is within the limits."""
 
-    def fade_alike(numbers: Sequence[int]) -> bool:
-        parts = [members[number].fitted.architecture for number in numbers]
-        return len({part.recency for part in parts if isinstance(part, Filter)}) < 2
+    def may_serve(numbers: Sequence[int]) -> bool:
+        try:
+            made = _architecture([(members[number].fitted, 1.0) for number in numbers])
+            limits.check(made, graph, task.limits, task.rate)
+        except (ValidationError, SizedOut):
+            return False
+        return True
 
-    return fade_alike
+    return may_serve
+
+
+def _architecture(parts: Sequence[tuple[Fitted, float]]) -> Blend:
+    return Blend(
+        parts=tuple(fitted.architecture for fitted, _ in parts),  # pyright: ignore[reportArgumentType]
+        weights=tuple(weight for _, weight in parts),
+        epochs=tuple(fitted.epochs for fitted, _ in parts),
+    )
 
 
 def _users(task: Task, graph: Graph, n_members: int) -> int:
@@ -146,11 +163,7 @@ def _judge(task: Task, graph: Graph, judged: Relevant) -> Callable[[torch.Tensor
 
 def _record(task: Task, parts: Sequence[tuple[Fitted, float]], graph: Graph, valid: Relevant) -> Record:
     """The record of a blend on all valid users; it is in the store when this returns."""
-    architecture = Blend(
-        parts=tuple(fitted.architecture for fitted, _ in parts),  # pyright: ignore[reportArgumentType]
-        weights=tuple(weight for _, weight in parts),
-        epochs=tuple(fitted.epochs for fitted, _ in parts),
-    )
+    architecture = _architecture(parts)
     store, key = Store(Path(task.folder)), task.key(architecture)
     if (known := store.load(key)) is not None:
         return known

@@ -106,7 +106,7 @@ def best_values(task: Task, best: Candidate) -> dict[str, Any]:
         "source": record.source,
         "epochs": record.epochs,
         "settings": settings,
-        "reproducible": task.seconds is None and task.concurrency == 1,
+        "reproducible": task.seconds is None and task.rate is None and task.concurrency == 1,
         "record": record.model_dump(mode="json"),
     }
 

@@ -13,13 +13,14 @@ from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
 from recsmith.config.nodes import Node
-from recsmith.config.search import Rungs, Search, Space
+from recsmith.config.search import Limits, Rungs, Search, Space
 from recsmith.files import digest, read_json, write_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, Filter
 from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
 from recsmith.search.batch import batch_size
+from recsmith.search.limits import multiply_adds_a_ms
 from recsmith.search.space import SearchSpace, space_of
 
 RUNS = "runs"
@@ -76,6 +77,9 @@ class Task(Section):
     """Of all trials together; None: as many as the trials take."""
     seconds: float | None
     """After which no trial begins; None: no limit, and the same result twice."""
+    limits: Limits
+    rate: float | None
+    """Multiply-adds a millisecond on this machine, where latency is limited."""
     rungs: Rungs
     concurrency: int
     port: int
@@ -201,6 +205,8 @@ def planned(
         refine=search.refine,
         total_epochs=search.total_epochs,
         seconds=search.seconds,
+        limits=search.limits,
+        rate=multiply_adds_a_ms() if search.limits.latency_ms else None,
         rungs=search.rungs,
         concurrency=sum(len(node.slots) for node in search.nodes) or search.concurrency,
         port=search.port,
