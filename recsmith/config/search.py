@@ -181,6 +181,9 @@ class Search(Section):
     strategy: Annotated[str, one_of(STRATEGIES)] = "tpe"
     """Who proposes; ``recsmith.search.strategies`` says what each is."""
     trials: int = Field(default=12, ge=1)
+    published: int = Field(default=4, ge=0)
+    """So many settings of papers that the space holds are tried first, by strategies that propose one candidate after
+    the other; 0: the strategy begins at once."""
     refine: float = Field(default=0.0, ge=0, lt=1)
     """After this share of the trials the space is narrowed to what did well; 0: never."""
     total_epochs: int | None = Field(default=None, ge=1)

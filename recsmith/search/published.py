@@ -14,6 +14,8 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"family": "filter", "kind": "linear", "left_exponent": 0.35, "right_exponent": 0.35},
     # Kim et al. 2025, ChebyCF.
     {"family": "filter", "kind": "mixture", "main": "polynomial", "rank": 512, "low_pass_weight": 0.2, **_CHEBYCF},
+    # Steck 2019, EASE, for histories that fade.
+    {"family": "filter", "kind": "ridge", "l2": 200.0, "recency": 0.75},
     # LightGCN by sampled softmax from a spectral start: a sixtieth of the published epochs (benchmarks/README.md).
     {
         "family": "gnn",

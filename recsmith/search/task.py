@@ -71,6 +71,8 @@ class Task(Section):
     space: Space
     strategy: str
     trials: int
+    published: int
+    """So many published settings are tried first."""
     refine: float
     """Share of the trials after which the space is narrowed; 0: it is not."""
     total_epochs: int | None
@@ -202,6 +204,7 @@ def planned(
         space=space.knobs,
         strategy=search.strategy,
         trials=min(search.trials, space.size),
+        published=search.published,
         refine=search.refine,
         total_epochs=search.total_epochs,
         seconds=search.seconds,

@@ -60,7 +60,15 @@ def _saved(folder: Path, seen: list[Any], wanted: list[Any], users: int, items: 
 
 def task(data: Path, work: Path, **search: Any) -> Task:
     """A tiny task over saved data; keywords are parameters of the section ``search``."""
-    values = {"preset": "tiny", "trials": 4, "max_epochs": 2, "batch_size": 256, "trial_seconds": 120, **search}
+    values = {
+        "preset": "tiny",
+        "trials": 4,
+        "max_epochs": 2,
+        "batch_size": 256,
+        "trial_seconds": 120,
+        "published": 0,
+        **search,
+    }
     return task_of(Search.model_validate(values), Run(threads=1, device="cpu"), data / "fit", data / "valid", work)
 
 

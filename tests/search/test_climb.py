@@ -64,7 +64,8 @@ def test_chebycf_and_the_linear_filter_are_in_the_space_as_published() -> None:
 def test_a_setting_whose_kind_the_space_lacks_is_left_out() -> None:
     ours = space(filters=["ridge"], l2=[90.0, 700.0])
     kind = {"_name": "ridge", "l2": 700.0}
-    assert published(ours.tree) == [{"family": {"_name": "filter", "kind": kind, "recency": 0.0}}]
+    fading = {"_name": "filter", "kind": {"_name": "ridge", "l2": 90.0}, "recency": 0.75}
+    assert published(ours.tree) == [{"family": fading}, {"family": {"_name": "filter", "kind": kind, "recency": 0.0}}]
     assert nearest(ours.tree, {"family": "filter", "kind": "linear"}) is None
 
 

@@ -72,7 +72,12 @@ def settings_of(task: Task) -> Settings:
 
     rungs = task.rungs
     return Settings(
-        seed=task.budget.seed, trials=task.trials, strategy=task.strategy, shares=rungs.shares, keep=rungs.keep
+        seed=task.budget.seed,
+        trials=task.trials,
+        strategy=task.strategy,
+        shares=rungs.shares,
+        keep=rungs.keep,
+        published=task.published,
     )
 
 

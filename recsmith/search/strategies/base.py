@@ -7,6 +7,7 @@ same seed and the same results give the same proposals.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nni.tuner import Tuner
 from recsmith import guard
 from recsmith.config.base import Section
 from recsmith.files import digest
+from recsmith.search.published import published
 from recsmith.search.store import Answers
 from recsmith.search.tree import NUMBER, Tree, proposals, sample
 
@@ -43,6 +45,8 @@ class Settings(Section):
     """Of the budget, ascending and below 1; the whole budget is the last rung."""
     keep: int = 3
     """One of so many candidates goes on to the next rung."""
+    published: int = 0
+    """So many published settings that the space holds are proposed first."""
     away: bool = False
     """Trials run on other machines: their answers come later than NNI's word that they have ended."""
 
@@ -122,15 +126,20 @@ class Distinct(Ordered):
         self.seen: dict[str, float | None] = {}
         """What has been proposed, with its value once it is known."""
         self.tree: Tree = {}
+        self.first: deque[dict[str, Any]] = deque()
         self.generator = np.random.default_rng(settings.seed)
 
     def update_search_space(self, search_space: Any) -> None:
         """Take the space."""
         super().update_search_space(search_space)
         self.tree = search_space
+        self.first = deque(published(search_space)[: self.settings.published])
 
     def propose(self, number: int) -> dict[str, Any]:
-        """A proposal that is new; NoMoreTrialError where all have been made."""
+        """A proposal that is new, published ones first; NoMoreTrialError where all have been made."""
+        if self.first:
+            self._adopt(number, self.first[0])
+            return self._noted(self.first.popleft())
         for _ in range(REDRAWS):
             proposal = super().propose(number)
             name = digest(proposal)
