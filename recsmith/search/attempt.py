@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsmith.config.base import parse
+from recsmith.config.search import Limits
 from recsmith.errors import SizedOut, UserError
 from recsmith.files import digest
 from recsmith.graph.graph import Graph
@@ -83,10 +84,11 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Architecture | Use
         candidate = SearchSpace(task.space).architecture(parameters)
     except UserError as error:
         return error, digest(parameters)
-    try:
-        limits.check(candidate, Graph.load(task.graph), task.limits, task.rate)
-    except SizedOut as error:
-        return error, digest([candidate.model_dump(mode="json"), task.limits.model_dump()])
+    if task.limits != Limits():
+        try:
+            limits.check(candidate, Graph.load(task.graph), task.limits, task.rate)
+        except SizedOut as error:
+            return error, digest([candidate.model_dump(mode="json"), task.limits.model_dump()])
     return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)
 
 
