@@ -148,8 +148,10 @@ def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[floa
     data, run_of = setting.data, setting.given.run
     exported = export(candidate.model, data.fit, EXPORT, run_of.seed, run_of.memory_mb)
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
-    plain = judge.metrics(Recipe(Knobs(), next(iter(exported))).apply(exported, Calibration(known, run_of.seed)))
-    rows = measure(exported, LADDER, replace(judge, exact=plain), Calibration(known, run_of.seed), print)
+    plain = Recipe(Knobs(), next(iter(exported))).apply(exported, Calibration(known, run_of.seed))
+    rows = measure(
+        exported, LADDER, replace(judge, exact=judge.metrics(plain).metrics), Calibration(known, run_of.seed), print
+    )
     reaching = [(mark, [row for row in rows if row.ratio >= mark]) for mark in MARKS]
     best = [(mark, max(small, key=lambda row: (row.retained, row.ratio))) for mark, small in reaching if small]
     return [(1.0, rows[0]), *best]

@@ -132,7 +132,7 @@ def test_what_is_given_is_checked(folder: Path) -> None:
     with pytest.raises(UserError, match=r"--settings = 'speed' is unknown"):
         read_settings(["speed=3"])
     (folder / "filter.json").write_text('{"family": "filter"}')
-    with pytest.raises(UserError, match="one process"):
+    with pytest.raises(UserError, match="several processes"):
         read_architecture(folder / "filter.json")
     given = [f"--{name}={folder / name}" for name in ("graph", "valid", "out")]
     with pytest.raises(UserError, match="torchrun"):
