@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def _cpu() -> float:
 
 def _timed_fits() -> list[tuple[float, float]]:
     """Seconds of every fit of this process, on the clock and of processors, in order, the loading left out."""
-    import recsmith.engine.fit
-    import recsmith.engine.rank.evaluate  # noqa: F401  loaded by the first fit else
-
+    for late in ("recsmith.engine.fit", "recsmith.engine.rank.evaluate"):
+        # What the first fit would load else.
+        import_module(late)
     inner, seconds = attempt._fitted, list[tuple[float, float]]()
 
     def fitted(*given: Any) -> Any:

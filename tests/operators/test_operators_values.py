@@ -120,7 +120,10 @@ def test_gat_reads_edges_as_gatconv_does(heads: int) -> None:
     reference.att_src, reference.att_dst = layer.module.att_src, layer.module.att_dst
     reference.lin_edge, reference.att_edge = layer.edges.linear, layer.attention
     seen = given.attributed_edges
-    theirs = lambda x: reference(x, pairs(seen), embedded(layer, seen))  # noqa: E731
+
+    def theirs(nodes: torch.Tensor) -> torch.Tensor:
+        return reference(nodes, pairs(seen), embedded(layer, seen))
+
     both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), list(layer.parameters()))
 
 
@@ -170,7 +173,10 @@ def test_rgcn_is_that_of_pytorch_geometric() -> None:
     reference.root, reference.bias = torch.nn.Parameter(layer.own.weight.T), layer.own.bias
     seen = given.attributed
     kinds = featured(seen, reference.weight)[:, :2].argmax(1)
-    theirs = lambda x: reference(x, pairs(seen), kinds)  # noqa: E731
+
+    def theirs(nodes: torch.Tensor) -> torch.Tensor:
+        return reference(nodes, pairs(seen), kinds)
+
     both_ways(lambda x: layer(x, given), theirs, torch.randn(70, 8, requires_grad=True), [])
 
 
