@@ -74,11 +74,12 @@ def write_text(path: Path | str, text: str) -> None:
         handle.flush()
         # Else a power cut may leave the new name with nothing in it.
         os.fsync(handle.fileno())
-    _sync_folder(Path(path).parent)
+    on_disk(Path(path).parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def on_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk and not only in the system's memory."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -7,7 +7,6 @@ in it, so a kill at any moment leaves the log as it was before a batch or as it 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from pydantic import Field
 
 from recsmith.config.base import Section, parse
 from recsmith.errors import UserError
-from recsmith.files import digest, file_hash, read_json, remove_asides, replacing, write_json
+from recsmith.files import digest, file_hash, on_disk, read_json, remove_asides, replacing, write_json
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
 from recsmith.tables.schema import SCHEMA
@@ -194,7 +193,7 @@ def number(part: Part) -> int:
 def save(folder: Path, log: Log) -> Log:
     """Put ``log`` in the place of the one on disk."""
     write_json(folder / NAME, log.model_dump(mode="json"))
-    _on_disk(folder)
+    on_disk(folder)
     return log
 
 
@@ -248,18 +247,9 @@ def _written(folder: Path, number: int, table: pa.Table) -> Part:
     file = f"{PARTS}/{number:06d}-{sha256[:12]}.parquet"
     with replacing(folder / file) as aside:
         aside.write_bytes(content.getvalue())
-        _on_disk(aside)
+        on_disk(aside)
     times = table[c.TIMESTAMP]
     return Part(file=file, sha256=sha256, rows=table.num_rows, first=pc.min(times).as_py(), last=pc.max(times).as_py())
-
-
-def _on_disk(path: Path) -> None:
-    """Wait until a file or a folder's names are on disk, not only in the system's memory."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def damaged(folder: Path, log: Log) -> list[str]:

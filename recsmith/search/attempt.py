@@ -86,7 +86,8 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Architecture | Use
         return error, digest(parameters)
     if task.limits != Limits():
         try:
-            limits.check(candidate, Graph.load(task.graph), task.limits, task.rate)
+            graph, _ = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
+            limits.check(candidate, graph, task.limits, task.rate)
         except SizedOut as error:
             return error, digest([candidate.model_dump(mode="json"), task.limits.model_dump()])
     return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)

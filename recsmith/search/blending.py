@@ -33,6 +33,8 @@ from recsmith.search.task import KEPT, Task, fit_values
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Weights that are tried for a candidate beside what has been added up."""
+GAIN = 0.01
+"""The least share by which a further part must raise the metric: it is trained, stored and scanned like the others."""
 NAME = "blend"
 Say = Callable[[str], None]
 
@@ -96,7 +98,7 @@ def select(
             for number in others
             for factor in FACTORS
         }
-        if not values or max(values.values()) <= best:
+        if not values or max(values.values()) <= best + GAIN * abs(best):
             break
         number, factor = max(values, key=lambda pair: values[pair])
         chosen[number], best = factor, values[number, factor]

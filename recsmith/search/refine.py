@@ -1,13 +1,14 @@
 """A search in two rounds: a coarse one over the whole space, then one over the part of it that did well.
 
 Knobs that decide little (:mod:`recsmith.search.importance`) are set to the best trial's value; the others keep the
-values of the best quarter of the trials. The second round replays nothing and its trials stand beside the first's, so
-that the crown is never lower than the coarse round's.
+values of the best quarter of the trials. The trials of both rounds stand beside each other, so that the crown is never
+lower than the coarse round's, and share one budget.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,18 +30,30 @@ Say = Callable[[str], None]
 
 def rounds(task: Task, run: Callable[[Task], list[Answer]], say: Say) -> list[Answer]:
     """All answers of both rounds, numbered through; of one over the whole space where the first says too little."""
-    first = math.ceil(task.refine * task.trials)
+    first, started = math.ceil(task.refine * task.trials), time.monotonic()
     coarse = run(task.model_copy(update={"trials": first}))
     done = [answer for answer in coarse if answer.value > 0 and answer.parameters.get(FIDELITY, 1.0) == 1.0]
     if len(done) < FEWEST or first >= task.trials:
         say(f"{len(done)} finished trials are too few to narrow the space by ({FEWEST} are due); it stays as it is")
-        return run(task)
+        return run(task)  # What the first round tried is known and answered at once.
     space = narrowed(task.space, [flat(knobs_of(one.parameters)) for one in done], [one.value for one in done])
     before, after = SearchSpace(task.space).size, SearchSpace(space).size
     say(f"the space is narrowed from {before:,} to {after:,} candidates by what {len(done)} trials have shown")
-    left = min(task.trials - first, after)
-    fine = run(task.model_copy(update={"space": space, "trials": left}))
+    rest = _rest(task, coarse, time.monotonic() - started)
+    if rest is None:
+        return coarse
+    fine = run(rest.model_copy(update={"space": space, "trials": min(rest.trials, after), "published": 0}))
     return [*coarse, *(one.model_copy(update={"number": one.number + len(coarse)}) for one in fine)]
+
+
+def _rest(task: Task, spent: Sequence[Answer], seconds: float) -> Task | None:
+    """The task with what the coarse round has left of the budget; None where that is nothing."""
+    epochs = None if task.total_epochs is None else task.total_epochs - sum(answer.epochs for answer in spent)
+    left = None if task.seconds is None else task.seconds - seconds
+    if (epochs is not None and epochs <= 0) or (left is not None and left <= 0):
+        return None
+    trials = task.trials - math.ceil(task.refine * task.trials)
+    return task.model_copy(update={"trials": trials, "total_epochs": epochs, "seconds": left})
 
 
 def narrowed(space: Space, rows: Sequence[Mapping[str, Any]], values: Sequence[float]) -> Space:

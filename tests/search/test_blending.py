@@ -54,7 +54,8 @@ def test_selection_takes_no_more_than_asked_for_and_only_what_goes_together() ->
     assert list(blending.select(parts, 3, lambda total: float(total.sum()), lambda numbers: 2 not in numbers)) == [0, 1]
 
 
-def test_a_blend_takes_part_with_its_value_on_all_valid_users(described: Task) -> None:
+def test_a_blend_takes_part_with_its_value_on_all_valid_users(described: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blending, "GAIN", 0.0)
     before = rows(described, [*NETWORKS[2:], *FILTERS])
     after = blending.blend(described, before, lambda text: None)
     assert after[:-1] == before
@@ -101,3 +102,8 @@ def test_filters_that_fade_differently_are_not_added_up(described: Task) -> None
     faded = [Filter(kind="ridge", l2=10.0, recency=value) for value in (0.0, 1.0)]
     after = blending.blend(described, rows(described, faded), lambda text: None)
     assert all(not isinstance(row.record.architecture, Blend) for row in after)
+
+
+def test_a_part_that_adds_less_than_one_percent_is_not_worth_its_bytes() -> None:
+    parts = [torch.tensor([1.0]), torch.tensor([0.002])]
+    assert blending.select(parts, 2, lambda total: float(total.sum()), always) == {0: 1.0}

@@ -12,9 +12,8 @@ from recsmith.config.search import Limits
 from recsmith.errors import SizedOut
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Blend, Filter, Gnn
-from recsmith.search import choose, limits
+from recsmith.search import blending, choose, limits
 from recsmith.search.attempt import tried
-from recsmith.search.blending import blend
 from recsmith.search.plain import search
 from recsmith.search.served import form
 
@@ -55,7 +54,8 @@ def test_hopeless_candidates_are_never_trained_and_say_why(data: Path, tmp_path:
     assert {row.record.status for row in rows} == {"done"}
 
 
-def test_a_blend_over_the_limit_is_not_made(data: Path, tmp_path: Path) -> None:
+def test_a_blend_over_the_limit_is_not_made(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blending, "GAIN", 0.0)
     parts = [SMALL.model_copy(update={"learning_rate": 0.05}), Filter(kind="neighbours", neighbours=5)]
     described = task(data, tmp_path, max_epochs=6)
     rows = [
@@ -64,8 +64,8 @@ def test_a_blend_over_the_limit_is_not_made(data: Path, tmp_path: Path) -> None:
     ]
     largest = max(form(one, ITEMS).bytes(ITEMS) for one in parts)
     tight = described.model_copy(update={"limits": Limits(bytes=largest)})
-    assert blend(tight, rows, lambda text: None) == rows
-    free = blend(described, rows, lambda text: None)
+    assert blending.blend(tight, rows, lambda text: None) == rows
+    free = blending.blend(described, rows, lambda text: None)
     assert isinstance(free[-1].record.architecture, Blend)
 
 

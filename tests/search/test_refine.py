@@ -86,3 +86,16 @@ def test_a_real_search_is_refined(tmp_path: Path) -> None:
     found = search(described, tmp_path, said.append)
     assert [answer.number for answer in found] == list(range(len(found)))
     assert any("narrowed" in text or "too few" in text for text in said)
+
+
+def test_both_rounds_share_one_budget_of_epochs(described: Task) -> None:
+    given: list[Task] = []
+
+    def run(one: Task) -> list[Answer]:
+        given.append(one)
+        return [answer.model_copy(update={"epochs": 5}) for answer in planted(one)]
+
+    rounds(described.model_copy(update={"total_epochs": 130}), run, lambda text: None)
+    assert [one.total_epochs for one in given] == [130, 30]
+    given.clear()
+    assert len(rounds(described.model_copy(update={"total_epochs": 100}), run, lambda text: None)) == 20

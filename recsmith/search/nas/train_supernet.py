@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as Folder
 from typing import Any
 
@@ -84,7 +85,7 @@ def train(
     adjacency = Adjacency(graph, device)
     spectra = None if settings.spectra is None else Folder(settings.spectra)
     net, losses = supernet(paths, graph, spectra, device), Losses(say, epochs, limit)
-    measure = lambda tables: measured(tables, graph, valid, settings)  # noqa: E731
+    measure = partial(measured, graph=graph, valid=valid, settings=settings)
     steps = Steps(paths.base, graph, adjacency, measure, losses.add)
     told = held_out(paths.base, graph, valid, settings, device) if isinstance(strategy, DARTS) else looks()
     loader = batches(paths.base, graph, settings, device)

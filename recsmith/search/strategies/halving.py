@@ -6,6 +6,7 @@ brackets are sound, and are asked here.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Protocol
 
@@ -35,7 +36,7 @@ class Bracket(Protocol):
         """Gives the next rung where this result was the last of its rung."""
 
 
-class Halving(Tuner):
+class Halving(Tuner, ABC):
     """Asks for a bracket whenever nothing is left to propose; so parallel trials never wait for the end of a rung."""
 
     def __init__(self, trials: int) -> None:
@@ -50,9 +51,9 @@ class Halving(Tuner):
         """The whole budget."""
         return ETA**self.depth
 
+    @abstractmethod
     def opened(self, turn: int) -> tuple[Bracket, list[Config]]:
         """A bracket that starts at ``ETA ** -turn`` of the budget, and its first rung."""
-        raise NotImplementedError
 
     def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
         """The next candidate of a rung, with its share of the budget."""
