@@ -62,7 +62,7 @@ def blend(task: Task, rows: Sequence[Candidate], say: Say) -> list[Candidate]:
         [member.scores for member in members], task.blend, _judge(task, graph, judged), _together(task, members, graph)
     )
     if len(chosen) < 2:
-        say("no blend of the best candidates is better than the best alone")
+        say(f"no blend of the best candidates is better than the best alone by {GAIN:.0%}")
         return list(rows)
     record = _record(task, [(members[number].fitted, weight) for number, weight in chosen.items()], graph, valid)
     say(f"{task.budget.metric} {record.metrics[task.budget.metric]:.4f} {record.describe()}")

@@ -66,10 +66,15 @@ def words(metric: str, found: dict[str, Any] | None) -> str:
     if found is None:
         return "how optimistic the choice is cannot be told: fewer than two trials left per-user values"
     return (
-        f"of {metric} {found['valid']:.4f}, about {found['optimism']:.4f} is the luck of picking the best of "
+        f"of {metric} {found['valid']:.4f}, {amount(found['optimism'])} is the luck of picking the best of "
         f"{found['candidates']}; it is the best again in {found['winner_first']:.0%} of the times that valid users are "
         f"drawn again, and ranks correlate by {found['rank_correlation']:.2f} between halves of them"
     )
+
+
+def amount(optimism: float) -> str:
+    """How much is luck, in words; where the winner of samples does no better in them than at large, that is none."""
+    return f"about {optimism:.4f}" if round(optimism, 4) > 0 else "none"
 
 
 def _halves(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:

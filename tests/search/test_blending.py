@@ -107,3 +107,12 @@ def test_filters_that_fade_differently_are_not_added_up(described: Task) -> None
 def test_a_part_that_adds_less_than_one_percent_is_not_worth_its_bytes() -> None:
     parts = [torch.tensor([1.0]), torch.tensor([0.002])]
     assert blending.select(parts, 2, lambda total: float(total.sum()), always) == {0: 1.0}
+
+
+def test_where_nothing_gains_enough_it_is_said_how_much_would_be(
+    described: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blending, "GAIN", 0.5)
+    before, said = rows(described, FILTERS), []
+    assert blending.blend(described, before, said.append) == before
+    assert said == ["no blend of the best candidates is better than the best alone by 50%"]

@@ -17,7 +17,7 @@ from recsmith.search.plain import search
 from recsmith.search.rescore import rescore
 from recsmith.search.sample import drawn
 from recsmith.search.store import Store
-from recsmith.search.trust import optimism, trust, words
+from recsmith.search.trust import amount, optimism, trust, words
 
 METRIC = "ndcg@20"
 
@@ -76,3 +76,12 @@ def test_one_trial_is_nothing_to_choose_from(tmp_path: Path) -> None:
     described = task(tastes(tmp_path / "data"), tmp_path / "work", trials=1)
     assert trust(described, choose.candidates(described, search(described), [])) is None
     assert "cannot be told" in words(METRIC, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.0041, "about 0.0041"), (0.0, "none"), (0.00004, "none"), (-0.0012, "none")]
+)
+def test_luck_that_is_not_above_zero_is_told_as_none(value: float, told: str) -> None:
+    assert amount(value) == told
+    found = {"valid": 0.2, "candidates": 3, "winner_first": 0.5, "rank_correlation": 0.5, "optimism": value}
+    assert f"{told} is the luck of picking the best of 3" in words(METRIC, found)

@@ -9,6 +9,7 @@ from recsmith.report.numbers import percent, score
 from recsmith.report.search.inputs import SearchInputs
 from recsmith.report.words import n_of
 from recsmith.search.importance import FEWEST
+from recsmith.search.trust import amount
 
 
 def headline(search: SearchInputs) -> str:
@@ -46,7 +47,7 @@ def luck(search: SearchInputs) -> str:
     if not found:
         return "How much of the best value is luck cannot be told: fewer than two trials left per-user values."
     return (
-        f"Of {labels.metric(search.metric)} {score(found['valid'])}, about {score(found['optimism'])} is the luck of "
+        f"Of {labels.metric(search.metric)} {score(found['valid'])}, {amount(found['optimism'])} is the luck of "
         f"picking the best of {found['candidates']}. Where validation users are drawn again, it is the best again "
         f"{percent(found['winner_first'], 0)} of the time."
     )
