@@ -6,7 +6,6 @@ import argparse
 import sys
 import webbrowser
 from pathlib import Path
-from signal import pause
 
 from recsmith.config.base import parse
 from recsmith.config.read import read_sections
@@ -34,9 +33,10 @@ def _show(home: Path) -> None:
         _open(f"the search that runs: {address}", address)
         return
     params = parse(read_sections(Path("params.yaml")).get("search") or {}, Search, "params.yaml: search")
-    with web_page.last(home, params.port, print) as address:
-        _open(f"the last search: {address} until Ctrl-C", address)
-        pause()
+    with web_page.last(home, params.port, print) as page:
+        _open(f"the last search: {page.address} until Ctrl-C", page.address)
+        page.wait()
+    print("The page is closed: a new search has begun. Its own: make search-ui")
 
 
 def _open(text: str, address: str) -> None:

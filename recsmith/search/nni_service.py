@@ -41,7 +41,7 @@ START_SECONDS = 20
 """How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
-SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs", "nodes.cjs"))
+SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs", "nodes.cjs", "page.cjs"))
 """What NNI's service lacks settings for, loaded into it before its own code."""
 LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
+from typing import Any
 
 import psutil
 from nni.experiment import Experiment, RunMode, launcher
@@ -27,9 +30,21 @@ def _after(name: str, words: list[str]) -> str:
     return words[words.index(name) + 1]
 
 
+@dataclass(frozen=True)
+class Page:
+    """NNI's page of a search that is over."""
+
+    address: str
+    service: Popen[Any]
+
+    def wait(self) -> None:
+        """Return when the page is no more: a new search ends it, whose page takes its place."""
+        self.service.wait()
+
+
 @contextmanager
-def last(home: Path, first_port: int, say: Say) -> Iterator[str]:
-    """The address of the last search, served by NNI for as long as the context lasts.
+def last(home: Path, first_port: int, say: Say) -> Iterator[Page]:
+    """The page of the last search, served by NNI for as long as the context lasts, and this process lives.
 
     Raises UserError where no search has left its pages.
     """
@@ -38,8 +53,9 @@ def last(home: Path, first_port: int, say: Say) -> Iterator[str]:
         raise UserError("no search has run through NNI here, so there is no page to show. Start one: make run.")
     newest = max(pages, key=lambda folder: (folder / "db").stat().st_mtime_ns)
     experiment = _opened(newest, home, nni_service.free_port(first_port, say))
+    assert isinstance(experiment._proc, Popen)  # NNI has no public name for it.
     try:
-        yield f"http://localhost:{experiment.port}"
+        yield Page(f"http://localhost:{experiment.port}", experiment._proc)
     finally:
         nni_service.stop(experiment)
 
