@@ -16,6 +16,7 @@ from recsmith.engine.network.gnn import needed_bytes
 from recsmith.engine.network.warm import Start
 from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say
 from recsmith.engine.sparse.blockwise import is_linear
+from recsmith.engine.train.guide import Guide
 from recsmith.engine.train.team import Team
 from recsmith.engine.train.training import Training
 from recsmith.engine.vectors import popularity
@@ -25,7 +26,7 @@ from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, Blend, Filter, Gnn, describe
 from recsmith.model.contract import Model
 
-__all__ = ["FitSettings", "Fitted", "OnEpoch", "Say", "Start", "blended", "fit"]
+__all__ = ["FitSettings", "Fitted", "Guide", "OnEpoch", "Say", "Start", "blended", "fit"]
 
 
 def _loud(text: str) -> None:
@@ -46,6 +47,7 @@ def fit(
     say: Say = _loud,
     team: Team | None = None,
     start: Start | None = None,
+    guide: Guide | None = None,
 ) -> Fitted:
     """Fit ``architecture`` to ``graph``.
 
@@ -53,8 +55,8 @@ def fit(
     first of equals), so that with a constant learning rate a longer run repeats a shorter one exactly and is never
     worse. With ``settings.checkpoints`` an interrupted fit goes on where it was and ends with the same bytes; the
     caller removes that folder once the result is safe. ``start`` is what an earlier network of this architecture learnt
-    (filters have closed forms and need none). Raises UserError where there is nothing to learn from, nothing
-    to stop by, or where the loss is no longer a number.
+    (filters have closed forms and need none); ``guide`` adds a second loss to a network's. Raises UserError where
+    there is nothing to learn from, nothing to stop by, or where the loss is no longer a number.
     """
     settings.check()
     if graph.n_edges == 0:
@@ -69,7 +71,8 @@ def fit(
     device = resolve(settings.device)
     with repeatable(settings.seed, settings.threads, device):
         judged = valid if settings.epochs is None else None
-        return Training(architecture, graph, judged, settings, device, team or Team(), say, start).run(on_epoch)
+        crew = team or Team()
+        return Training(architecture, graph, judged, settings, device, crew, say, start, guide).run(on_epoch)
 
 
 def _parts(architecture: Blend, graph: Graph, settings: FitSettings, on_epoch: OnEpoch, say: Say) -> list[Fitted]:

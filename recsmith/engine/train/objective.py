@@ -1,4 +1,5 @@
-"""What a step of training minimises: the ranking loss of a batch, the length of its id embeddings, the contrast."""
+"""What a step of training minimises: the ranking loss of a batch, the length of its id embeddings, the contrast, and
+what a teacher adds."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ class Objective(nn.Module):
 
     log_q: torch.Tensor | None
 
-    def __init__(self, architecture: Gnn, network: Network, graph: Graph) -> None:
+    def __init__(self, architecture: Gnn, network: Network, graph: Graph, guide: nn.Module | None = None) -> None:
+        """``guide``: a loss that is added, of the vectors of all nodes (N, W) and the batch (:mod:`.guide`)."""
         super().__init__()
         self.architecture, self.network, self.n_users = architecture, network, graph.n_users
+        self.guide = guide
         self.loss = loss(architecture.loss)
         self.value = self.loss.of(architecture)
         self.weight_decay = decay(architecture)
@@ -37,7 +40,7 @@ class Objective(nn.Module):
     @property
     def decomposes(self) -> bool:
         """Whether the value of a batch is the mean of those of its parts, weighted with their sizes."""
-        return self.loss.decomposes and self.architecture.contrast == "none"
+        return self.loss.decomposes and self.architecture.contrast == "none" and self.guide is None
 
     def forward(self, view: View, batch: Batch) -> torch.Tensor:
         """The mean over the pairs of the batch, 0 for an empty one; shapes: -> ()."""
@@ -46,6 +49,8 @@ class Objective(nn.Module):
         layers = self.network.layers(view.adjacency, view.nodes, noise(self.network))
         vectors = self.network.combine(layers)
         value = self._without_contrast(vectors, layers[0], view.gather, batch)
+        if self.guide is not None:
+            value = value + self.guide(vectors, batch)
         if self.architecture.contrast == "none":
             return value
         return value + self.architecture.contrast_weight * contrast(self.network, layers, vectors, view, batch)

@@ -12,6 +12,7 @@ from recsmith.engine.batch.views import views_of
 from recsmith.engine.settings import FitSettings, Say
 from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.engine.train.decoupled import Once, Window, check_linear
+from recsmith.engine.train.guide import check_guided
 from recsmith.engine.train.objective import Objective
 from recsmith.engine.train.steps import Gradients, Parts, Propagated, Sampled, Whole
 from recsmith.engine.train.team import Team
@@ -88,6 +89,7 @@ class Stepping:
 
 def check_steps(objective: Objective, settings: FitSettings, processes: int) -> None:
     """UserError where knobs and settings do not go together."""
+    check_guided(objective, settings, processes)
     architecture, team = objective.architecture, f"training in {processes} processes"
     divided = [f"accumulate = {settings.accumulate}"] * (settings.accumulate > 1) + [team] * (processes > 1)
     if divided and not objective.decomposes:

@@ -18,6 +18,7 @@ from recsmith.engine.settings import FitSettings, Fitted, OnEpoch, Say, allowed_
 from recsmith.engine.sparse.adjacency import Adjacency
 from recsmith.engine.sparse.blockwise import is_linear, propagate
 from recsmith.engine.train.checkpoint import Checkpoints, key_of
+from recsmith.engine.train.guide import Guide
 from recsmith.engine.train.judge import Judge
 from recsmith.engine.train.objective import Objective
 from recsmith.engine.train.optimise import Optimiser, rate
@@ -47,6 +48,7 @@ class Training:
         team: Team,
         say: Say,
         start: Start | None = None,
+        guide: Guide | None = None,
     ) -> None:
         self.architecture, self.graph, self.settings = architecture, graph, settings
         self.device, self.team, self.say = device, team, say
@@ -55,7 +57,8 @@ class Training:
         self.network = network(architecture, graph, spectra, device)
         if start is not None:
             start.begin(self.network)
-        self.objective = Objective(architecture, self.network, graph).to(device)
+        beside = None if guide is None else guide(self.network, self.adjacency)
+        self.objective = Objective(architecture, self.network, graph, beside).to(device)
         sampled = bool(settings.fan_out)
         self.sampler = Sampler(graph, architecture, settings.batch_size, settings.seed, device, mapped=sampled)
         self.blockwise = sampled and is_linear(architecture)
