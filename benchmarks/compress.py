@@ -40,10 +40,12 @@ from benchmarks.common import table as table_of
 from benchmarks.entropy import popular, subsets
 from benchmarks.fit import named, pair
 from recsmith.compress import pack
-from recsmith.compress.choose import Judge, Row, measure
+from recsmith.compress.choose import Row
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
+from recsmith.compress.judge import Judge
+from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.config.compress import Compress, Export
 from recsmith.engine.fit import FitSettings, Fitted
@@ -148,10 +150,10 @@ def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[floa
     data, run_of = setting.data, setting.given.run
     exported = export(candidate.model, data.fit, EXPORT, run_of.seed, run_of.memory_mb)
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
-    plain = Recipe(Knobs(), next(iter(exported))).apply(exported, Calibration(known, run_of.seed))
-    rows = measure(
-        exported, LADDER, replace(judge, exact=judge.metrics(plain).metrics), Calibration(known, run_of.seed), print
-    )
+    calibration = Calibration(known, run_of.seed)
+    plain = Recipe(Knobs(), next(iter(exported))).apply(exported, calibration)
+    bench = Bench(exported, replace(judge, exact=judge.metrics(plain).metrics), calibration)
+    rows = measure(bench, LADDER, run_of.seed, print)
     reaching = [(mark, [row for row in rows if row.ratio >= mark]) for mark in MARKS]
     best = [(mark, max(small, key=lambda row: (row.retained, row.ratio))) for mark, small in reaching if small]
     return [(1.0, rows[0]), *best]

@@ -8,11 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsmith.compress import pack, records
-from recsmith.compress.choose import check_gate, choose, export_loss, losses, measure
+from recsmith.compress.choose import check_gate, choose, export_loss, losses
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
+from recsmith.compress.kept import Kept
+from recsmith.compress.measure import Bench, measure
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
 from recsmith.engine.rank.evaluate import evaluate
@@ -40,7 +42,9 @@ def run(context: Context) -> None:
     known = histories(fit, fading)
     judge = Judge(known, valid, cutoffs, metric, exact)
     exported = export(candidate.model, fit, params.export, seed, memory)
-    rows = measure(exported, params, judge, Calibration(known, seed), context.say)
+    calibration = Calibration(known, seed)
+    bench = Bench(exported, judge, calibration, Kept.of(context.work, exported, judge, calibration))
+    rows = measure(bench, params, seed, context.say)
     context.say(export_loss(rows[0], metric, exact[metric]))
     chosen = choose(rows, params.min_retained, params.target)
     context.say(f"lost by activity, against the fp32 export: {losses(chosen, rows[0])}")
@@ -64,8 +68,12 @@ def run(context: Context) -> None:
     meta["export_bytes"] = reference
     pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")
-    records.write_table(context.out / "pareto.csv", rows, chosen)
-    records.write_choice(context.out / "choice.json", rows, chosen, exact, metric, reference, small.model_bytes)
+    timed = params.target.p99_ms is not None
+    records.write_table(context.out / "pareto.csv", rows, chosen, timed=timed)
+    records.write_choice(
+        context.out / "choice.json", rows, chosen, exact, metric, reference, small.model_bytes, timed=timed
+    )
+    context.timing("p99_ms", {row.name: row.p99_ms for row in rows})
     context.say(f"chosen: {chosen.name}, {small.model_bytes:,} bytes")
     context.metric("retained", chosen.retained)
     context.metric("ratio", chosen.ratio)

@@ -1,20 +1,13 @@
-"""All recipes on the candidate, measured on valid with the code that serves; one is chosen, and gated."""
+"""Of the recipes that were measured one is chosen, and gated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from recsmith.compress.contract import Calibration, Knobs
-from recsmith.compress.judge import Judge
-from recsmith.compress.methods import Recipe, recipes
-from recsmith.compress.target import limits_size, within
-from recsmith.config.compress import Compress, Gate, Target
+from recsmith.compress.methods import Recipe
+from recsmith.compress.target import excess, limits_size, within
+from recsmith.config.compress import Gate, Target
 from recsmith.errors import UserError
-from recsmith.serving.model import ServingModel
-
-LEVEL = "Level"
-"""NNI's name for magnitude pruning."""
 
 
 @dataclass(frozen=True)
@@ -41,51 +34,13 @@ class Row:
     cost: int = 0
     """Multiply-adds of an average query."""
     p99_ms: float | None = None
-    """Measured where a target asks for it."""
+    """Of single queries, measured on this machine."""
+    trial: int = 0
+    """Number of the proposal, from 1; 0: a form of the export."""
 
     @property
     def name(self) -> str:
         return f"{self.recipe.name}, export" if self.export else self.recipe.name
-
-
-def measure(
-    exported: Mapping[str, ServingModel],
-    params: Compress,
-    judge: Judge,
-    calibration: Calibration,
-    say: Callable[[str], None],
-) -> list[Row]:
-    """Every form of the export, then every recipe; ``say`` is told each as it is done."""
-    plain = [Recipe(Knobs(), form) for form in exported]
-    reference = next(iter(exported.values())).model_bytes
-    rows = []
-    for recipe, export in [*((one, True) for one in plain), *((one, False) for one in recipes(params, exported))]:
-        model = recipe.apply(exported, calibration)
-        found, size = judge.metrics(model), model.model_bytes
-        rows.append(
-            Row(
-                recipe,
-                export,
-                size,
-                reference / size,
-                found.metrics,
-                judge.retained(found.metrics),
-                _pruner(recipe, exported),
-                found.metrics[judge.metric],
-                found.interval,
-                found.slices,
-                judge.cost(model),
-                None if params.target.p99_ms is None else judge.p99_ms(model),
-            )
-        )
-        say(_line(rows[-1], judge.metric))
-    return rows
-
-
-def _pruner(recipe: Recipe, exported: Mapping[str, ServingModel]) -> str:
-    if not recipe.knobs.sparsity:
-        return ""
-    return recipe.knobs.pruner if exported[recipe.form].sparse is None else LEVEL
 
 
 def export_loss(row: Row, metric: str, exact: float) -> str:
@@ -108,6 +63,16 @@ def choose(rows: list[Row], min_retained: float, target: Target | None = None) -
     if good and not limits_size(limits):
         return min(good, key=lambda row: (row.bytes, -row.retained))
     return max(measured, key=lambda row: (row.retained, -row.bytes))
+
+
+def worth(row: Row, min_retained: float, target: Target) -> float:
+    """What a tuner is told of a recipe: highest where :func:`choose` chooses, below 1 where the rule is not met."""
+    over = max(excess(row, target).values(), default=0.0)
+    if over > 1:
+        return 0.5 / over
+    if limits_size(target):
+        return 1 + row.retained
+    return 1 + row.ratio if row.retained >= min_retained else 0.5 + 0.5 * row.retained / min_retained
 
 
 def pareto(rows: list[Row]) -> list[Row]:
@@ -144,10 +109,3 @@ def losses(row: Row, export: Row) -> str:
 def _beats(other: Row, row: Row) -> bool:
     no_worse = other.bytes <= row.bytes and other.retained >= row.retained
     return no_worse and (other.bytes < row.bytes or other.retained > row.retained)
-
-
-def _line(row: Row, metric: str) -> str:
-    return (
-        f"  {row.name:<29} {row.bytes:>12,} bytes  {row.ratio:6.2f}x  {metric} {row.metrics[metric]:.5f}  "
-        f"retained {row.retained:.2%}"
-    )

@@ -1,15 +1,13 @@
-"""All compression methods, by the words of the parameters, and the recipes that combine them."""
+"""All compression methods, by the words of the parameters, and a recipe, which combines them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product as combined
 
 from recsmith.compress import half, int1, int2, int4, int8, product, prune_columns, prune_sparse, rotate, spread, tune
 from recsmith.compress.contract import Calibration, Knobs, Method
 from recsmith.compress.export import EXACT
-from recsmith.config.compress import Compress
 from recsmith.serving.model import ServingModel
 
 
@@ -33,6 +31,8 @@ PRECISIONS: dict[str, Method] = {
     "int1": int1.compress,
     "product": product.compress,
 }
+IN_BLOCKS = ("int4", "int2", "int1")
+"""Precisions whose scales may be those of blocks (``knobs.block``)."""
 BETWEEN: dict[str, Method] = {"spread": spread.compress, "tune": tune.compress}
 """What prepares the vectors for a precision, in this order, once they are pruned."""
 METHODS: dict[str, Method] = {**PRUNERS, **BETWEEN, **PRECISIONS}
@@ -47,11 +47,24 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """As in ``low rank, pruned 50%, int8``."""
+        """As in ``low rank, pruned 50% (L1), tuned, int4 in blocks of 16``."""
         form = [] if self.form == EXACT else [self.form]
-        pruned = [f"pruned {self.knobs.sparsity:.0%}"] if self.knobs.sparsity else []
-        tuned = ["tuned"] if self.knobs.tune.epochs else []
-        return ", ".join([*form, *pruned, *tuned, self.knobs.precision])
+        return ", ".join([*form, *self._pruned(), *self._tuned(), self._stored()])
+
+    def _pruned(self) -> list[str]:
+        by = "" if self.knobs.pruner == "SVD" else f" ({self.knobs.pruner})"
+        return [f"pruned {self.knobs.sparsity:.0%}{by}"] if self.knobs.sparsity else []
+
+    def _tuned(self) -> list[str]:
+        epochs = self.knobs.tune.epochs
+        return [f"tuned {epochs} times" if epochs > 1 else "tuned"] if epochs else []
+
+    def _stored(self) -> str:
+        knobs = self.knobs
+        if knobs.precision == "product":
+            return f"product of {knobs.bytes_a_row} bytes"
+        blocks = knobs.block and knobs.precision in IN_BLOCKS
+        return f"{knobs.precision} in blocks of {knobs.block}" if blocks else knobs.precision
 
     def apply(self, exported: Mapping[str, ServingModel], calibration: Calibration) -> ServingModel:
         """The form that the recipe asks for after every method of the recipe."""
@@ -60,12 +73,3 @@ class Recipe:
         for method in (*PRUNERS.values(), *BETWEEN.values(), PRECISIONS[self.knobs.precision]):
             model = method(model, given, self.knobs)
         return model
-
-
-def recipes(params: Compress, forms: Iterable[str] = (EXACT,)) -> list[Recipe]:
-    """Every form with every sparsity and every precision."""
-    combinations = combined(forms, sorted(set(params.sparsity)), dict.fromkeys(params.precision))
-    return [
-        Recipe(Knobs(precision, sparsity, params.pruner, params.block, params.bytes_a_row, params.tune), form)
-        for form, sparsity, precision in combinations
-    ]

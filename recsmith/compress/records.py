@@ -12,10 +12,14 @@ from recsmith.files import write_json, write_text
 
 COLUMNS = (
     "recipe",
+    "trial",
     "form",
     "precision",
     "sparsity",
     "pruner",
+    "block",
+    "bytes_a_row",
+    "epochs",
     "bytes",
     "ratio",
     "retained",
@@ -28,25 +32,39 @@ COLUMNS = (
 )
 
 
-def write_table(path: Path | str, rows: list[Row], chosen: Row) -> None:
-    """``pareto.csv``: a line a recipe, the forms of the fp32 export first, with every metric on valid."""
+def write_table(path: Path | str, rows: list[Row], chosen: Row, *, timed: bool = False) -> None:
+    """``pareto.csv``: a line a recipe, the forms of the fp32 export first, with every metric on valid.
+
+    Measured milliseconds are in it where the choice depends on them (``timed``).
+    """
     front, text = pareto(rows), StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *sorted(rows[0].metrics)])
     for row in rows:
         marks = [int(any(row is other for other in front)), int(row is chosen)]
-        measured = "" if row.p99_ms is None else repr(row.p99_ms)
+        measured = repr(row.p99_ms) if timed else ""
         numbers = [row.bytes, repr(row.ratio), repr(row.retained), *map(repr, row.interval), row.cost, measured, *marks]
         metrics = [repr(row.metrics[name]) for name in sorted(row.metrics)]
-        writer.writerow([row.name, *_knobs(row).values(), *numbers, *metrics])
+        writer.writerow([row.name, row.trial, *_knobs(row).values(), *numbers, *metrics])
     write_text(path, text.getvalue())
 
 
 def write_choice(
-    path: Path | str, rows: list[Row], chosen: Row, exact: dict[str, float], metric: str, export: int, final: int
+    path: Path | str,
+    rows: list[Row],
+    chosen: Row,
+    exact: dict[str, float],
+    metric: str,
+    export: int,
+    final: int,
+    *,
+    timed: bool = False,
 ) -> None:
     """``choice.json``: the recipe, its metrics on valid beside those of the exact candidate and of its fp32 export, and
-    the bytes that the final model takes (``chosen``) and would take in fp32 (``export``)."""
+    the bytes that the final model takes (``chosen``) and would take in fp32 (``export``).
+
+    What was chosen by measured milliseconds (``timed``) may be chosen otherwise the next time.
+    """
     choice = {
         "recipe": {"name": chosen.name, **_knobs(chosen)},
         "metric": metric,
@@ -57,11 +75,19 @@ def write_choice(
         "bytes": {"chosen": final, "export": export},
         "ratio": export / final,
         "slices": {"chosen": chosen.slices, "export": rows[0].slices},
-        "reproducible": chosen.p99_ms is None,
+        "reproducible": not timed,
     }
     write_json(path, choice)
 
 
 def _knobs(row: Row) -> dict[str, Any]:
     knobs = row.recipe.knobs
-    return {"form": row.recipe.form, "precision": knobs.precision, "sparsity": knobs.sparsity, "pruner": row.pruner}
+    return {
+        "form": row.recipe.form,
+        "precision": knobs.precision,
+        "sparsity": knobs.sparsity,
+        "pruner": row.pruner,
+        "block": knobs.block,
+        "bytes_a_row": knobs.bytes_a_row,
+        "epochs": knobs.tune.epochs,
+    }

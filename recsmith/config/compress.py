@@ -41,6 +41,23 @@ class Tune(Section):
     """Length of that move."""
 
 
+class RecipeSearch(Section):
+    """How recipes are proposed; further values of knobs that the section gives one value each, empty: that one alone.
+
+    Forms, precisions and sparsities are those of the section.
+    """
+
+    strategy: Literal["grid", "tpe", "evolution", "random"] = "grid"
+    """NNI's tuner; grid measures all recipes, the others learn from the rule that will choose."""
+    trials: int = Field(default=24, ge=1)
+    """How many recipes are measured at most; a grid measures all."""
+    pruner: tuple[Pruner, ...] = ()
+    block: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    bytes_a_row: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    epochs: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Of fine-tuning."""
+
+
 class Target(Section):
     """What the chosen recipe must reach on the candidate; null: no limit."""
 
@@ -79,6 +96,7 @@ class Compress(Section):
     bytes_a_row: int = Field(default=16, ge=1)
     """Codes of a row in product quantisation."""
     tune: Tune = Tune()
+    search: RecipeSearch = RecipeSearch()
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
     target: Target = Target()

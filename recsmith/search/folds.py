@@ -9,7 +9,8 @@ import numpy as np
 from recsmith.files import replacing
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
-from recsmith.search.task import Task, arrays_hash
+from recsmith.hashes import arrays_hash
+from recsmith.search.task import Task
 
 HELD = 0.1
 """Share of the known pairs that each draw holds out."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from recsmith.config.base import Run, Section, parse
@@ -17,6 +15,7 @@ from recsmith.config.search import Limits, Rungs, Search, Space
 from recsmith.files import digest, read_json, write_json
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
+from recsmith.hashes import arrays_hash
 from recsmith.model.architecture import Architecture, Filter
 from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
 from recsmith.search.batch import batch_size
@@ -238,15 +237,6 @@ def _readable(space: SearchSpace, graph: Graph) -> SearchSpace:
 def folder_of(work: Path, budget: Budget) -> Path:
     """Where the records of ``budget`` are kept under ``work``; other numbers of trials and other spaces share it."""
     return work.resolve() / digest(budget.model_dump(mode="json"))
-
-
-def arrays_hash(*arrays: np.ndarray) -> str:
-    """A name for the content of arrays."""
-    return digest([[str(array.dtype), _md5(array)] for array in arrays])
-
-
-def _md5(array: np.ndarray) -> str:
-    return hashlib.md5(np.ascontiguousarray(array).tobytes(), usedforsecurity=False).hexdigest()
 
 
 def fit_values(task: Task) -> dict[str, Any]:

@@ -8,11 +8,12 @@ import pytest
 from planted_models import GIVEN, RANK, filter_model, graph, relevant, served, vector_model
 
 from recsmith.compress import records
-from recsmith.compress.choose import Row, check_gate, choose, measure, pareto
+from recsmith.compress.choose import Row, check_gate, choose, pareto, worth
 from recsmith.compress.contract import Knobs
 from recsmith.compress.export import export
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
+from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.config.compress import Compress, Export, Gate, Target
 from recsmith.engine.rank.evaluate import evaluate
@@ -24,7 +25,13 @@ METRIC = "ndcg@10"
 
 def row(name: float, size: int, retained: float) -> Row:
     return Row(
-        Recipe(Knobs("int8", name)), False, size, 100 / size, {METRIC: retained / 2, "recall@5": 0.1}, retained, "L2"
+        Recipe(Knobs("int8", name, "SVD")),
+        False,
+        size,
+        100 / size,
+        {METRIC: retained / 2, "recall@5": 0.1},
+        retained,
+        "SVD",
     )
 
 
@@ -41,7 +48,7 @@ def test_every_recipe_is_measured_with_the_lists_that_serve(family: str) -> None
     exact = vector_model() if family == "gnn" else filter_model(1.0)
     forms = export(exact, graph(), Export(rank=RANK, top_k=90), 7, 100)
     said: list[str] = []
-    rows = measure(forms, Compress(), judge(exact), GIVEN, said.append)
+    rows = measure(Bench(forms, judge(exact), GIVEN), Compress(), 7, said.append)
     assert len(rows) == len(said) == 7 * len(forms)
     assert [row.export for row in rows] == [True] * len(forms) + [False] * 6 * len(forms)
     assert rows[0].ratio == 1
@@ -110,8 +117,12 @@ def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: 
         "form": "exact",
         "precision": "int8",
         "sparsity": 0.2,
-        "pruner": "L2",
+        "pruner": "SVD",
+        "block": 0,
+        "bytes_a_row": 16,
+        "epochs": 0,
     }
+    assert choice["reproducible"]
     assert choice["bytes"] == {"chosen": 26, "export": 104}
     assert choice["ratio"] == 4
     assert choice["metrics"] == rows[2].metrics
@@ -121,9 +132,21 @@ def test_a_large_share_pruned_costs_quality_on_planted_data() -> None:
     exact = filter_model(1.0)
     model, _ = served("filter", Export(rank=RANK, top_k=90))
     params = Compress(sparsity=(0.0, 0.9), precision=("int8",))
-    rows = measure({"vectors": model}, params, judge(exact), GIVEN, lambda _: None)
+    rows = measure(Bench({"vectors": model}, judge(exact), GIVEN), params, 7, lambda _: None)
     assert np.isfinite([row.retained for row in rows]).all()
     assert rows[2].bytes < rows[1].bytes / 2
+
+
+RULES = [Target(), Target(bytes=40), Target(ratio=2.2, min_quality=0.9), Target(cost=995), Target(min_quality=0.95)]
+
+
+@pytest.mark.parametrize("target", RULES)
+def test_a_tuner_finds_most_worth_what_the_rule_chooses(target: Target) -> None:
+    draw = np.random.default_rng(3)
+    shares = draw.permutation(np.linspace(0.8, 1.01, 30)).tolist()
+    rows = [replace(row(n / 100, 50 - n, share), cost=1000 - n, quality=share) for n, share in enumerate(shares)]
+    for least in (0.9, 0.99, 1.0):
+        assert max(rows, key=lambda one: worth(one, least, target)) is choose(rows, least, target)
 
 
 def test_limits_leave_what_is_within_them_and_the_best_of_it_is_taken() -> None:
@@ -157,21 +180,20 @@ def test_the_gate_says_what_each_slice_of_users_loses() -> None:
         check_gate(lost, Gate(retained=0.95), METRIC, 0.5, before)
 
 
-def test_milliseconds_are_measured_only_where_they_are_asked_for_and_mark_the_choice(tmp_path: Path) -> None:
+def test_milliseconds_are_always_measured_and_mark_a_choice_that_depends_on_them(tmp_path: Path) -> None:
     exact = vector_model()
-    forms = export(exact, graph(), Export(), 7, 100)
-    plain = measure(forms, Compress(sparsity=(0.0,)), judge(exact), GIVEN, lambda _: None)
-    timed = measure(forms, Compress(sparsity=(0.0,), target=Target(p99_ms=1e4)), judge(exact), GIVEN, lambda _: None)
-    assert [one.p99_ms for one in plain] == [None] * len(plain)
-    assert all(one.p99_ms is not None and one.p99_ms > 0 for one in timed)
-    for rows, reproducible in ((plain, True), (timed, False)):
-        records.write_choice(tmp_path / "choice.json", rows, rows[1], judge(exact).exact, METRIC, 1, 1)
-        assert json.loads((tmp_path / "choice.json").read_text())["reproducible"] is reproducible
+    bench = Bench(export(exact, graph(), Export(), 7, 100), judge(exact), GIVEN)
+    rows = measure(bench, Compress(sparsity=(0.0,)), 7, lambda _: None)
+    assert all(one.p99_ms is not None and one.p99_ms > 0 for one in rows)
+    for timed in (False, True):
+        records.write_choice(tmp_path / "choice.json", rows, rows[1], judge(exact).exact, METRIC, 1, 1, timed=timed)
+        assert json.loads((tmp_path / "choice.json").read_text())["reproducible"] is not timed
 
 
 def test_rows_carry_slices_an_interval_and_the_cost_of_a_query() -> None:
     exact = vector_model()
-    rows = measure(export(exact, graph(), Export(), 7, 100), Compress(), judge(exact), GIVEN, lambda _: None)
+    bench = Bench(export(exact, graph(), Export(), 7, 100), judge(exact), GIVEN)
+    rows = measure(bench, Compress(), 7, lambda _: None)
     for one in rows:
         assert one.interval[0] <= one.quality == one.metrics[METRIC] <= one.interval[1]
         assert one.slices

@@ -9,8 +9,10 @@ from planted_models import ALL, GIVEN, N_ITEMS, RANK, served
 
 from recsmith.compress import half, int8, levels, prune_columns, prune_sparse, quantised, rotate
 from recsmith.compress.contract import Calibration, Knobs
-from recsmith.compress.methods import METHODS, Recipe, recipes
+from recsmith.compress.export import EXACT
+from recsmith.compress.methods import METHODS, Recipe
 from recsmith.compress.popularity import narrowed, ranked
+from recsmith.compress.space import recipes
 from recsmith.compress.spread import spread
 from recsmith.compress.tie import tied
 from recsmith.config.compress import Compress, Export, Pruner
@@ -254,8 +256,9 @@ def test_popularity_keeps_its_order_in_fewer_bytes_or_stays() -> None:
 
 
 def test_recipes_are_every_sparsity_with_every_precision_and_have_names() -> None:
-    names = [recipe.name for recipe in recipes(Compress(sparsity=(0.5, 0.0), precision=("int8", "float16")))]
-    assert recipes(Compress(), ["both", "sparse"])[-1].name == "sparse, pruned 75%, int4"
+    forms = {EXACT: model_of("gnn")[0]}
+    names = [recipe.name for recipe in recipes(Compress(sparsity=(0.5, 0.0), precision=("int8", "float16")), forms)]
+    assert recipes(Compress(), {"sparse": model_of("sparse")[0]})[-1].name == "sparse, pruned 75%, int4"
     assert names == ["int8", "float16", "pruned 50%, int8", "pruned 50%, float16"]
 
 

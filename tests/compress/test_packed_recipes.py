@@ -6,7 +6,7 @@ from planted_models import GIVEN, N_ITEMS, N_USERS, RANK, filter_model, graph, v
 
 from recsmith.compress import pack
 from recsmith.compress.export import export
-from recsmith.compress.methods import recipes
+from recsmith.compress.space import recipes
 from recsmith.config.compress import Compress, Export
 from recsmith.serving.bundle import load
 from recsmith.serving.model import top_k

@@ -1,0 +1,57 @@
+"""All recipes that the parameters allow, as a tree of choices (``recsmith.search.tree``): a branch for each form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from recsmith.compress.contract import Knobs
+from recsmith.compress.methods import IN_BLOCKS, Recipe
+from recsmith.config.compress import Compress
+from recsmith.search.tree import Tree, choice, flat, knobs_of, proposals
+from recsmith.serving.model import ServingModel
+
+
+def tree(params: Compress, exported: Mapping[str, ServingModel]) -> Tree:
+    """NNI's search space; a knob stands below the forms and precisions that read it."""
+    return {
+        "form": choice([{"_name": name, **_below_form(params, model)} for name, model in exported.items()]),
+        "precision": choice([_stored(params, name) for name in dict.fromkeys(params.precision)]),
+    }
+
+
+def recipe_of(params: Compress, proposal: Mapping[str, Any]) -> Recipe:
+    """The recipe that a proposal of :func:`tree` stands for."""
+    values = flat(knobs_of(dict(proposal)))
+    form, epochs = values.pop("form"), values.pop("epochs", params.tune.epochs)
+    tune = params.tune.model_copy(update={"epochs": epochs})
+    sparsity = float(values.pop("sparsity"))
+    # Where nothing is proposed, entries or nothing at all go, and no pruner of columns is read.
+    base = Knobs(block=params.block, bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune)
+    return Recipe(replace(base, sparsity=sparsity, **values), form)
+
+
+def recipes(params: Compress, exported: Mapping[str, ServingModel]) -> list[Recipe]:
+    """Every recipe of the space, in the order of a grid."""
+    return [recipe_of(params, proposal) for proposal in proposals(tree(params, exported))]
+
+
+def _below_form(params: Compress, model: ServingModel) -> Tree:
+    shares = sorted(set(params.sparsity))
+    if model.sparse is not None:
+        return {"sparsity": choice([{"_name": repr(share)} for share in shares])}
+    pruner = {"pruner": choice(params.search.pruner or (params.pruner,))}
+    return {
+        "sparsity": choice([{"_name": repr(share), **(pruner if share else {})} for share in shares]),
+        "epochs": choice(params.search.epochs or (params.tune.epochs,)),
+    }
+
+
+def _stored(params: Compress, precision: str) -> dict[str, Any]:
+    search = params.search
+    if precision == "product":
+        return {"_name": precision, "bytes_a_row": choice(search.bytes_a_row or (params.bytes_a_row,))}
+    if precision in IN_BLOCKS:
+        return {"_name": precision, "block": choice(search.block or (params.block,))}
+    return {"_name": precision}
