@@ -41,8 +41,9 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.got.append((time.time(), body))
-            self.send_response(204)
+            self.send_response(200)
             self.end_headers()
+            self.wfile.write(b"ok")  # as Slack answers
 
         def log_message(self, format: str, *args: Any) -> None:
             return

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from recsmith.errors import UserError
+from recsmith.files import read_json
 
 PROBE_SECONDS = 3.0
+NOTE = Path(".work") / "prefect" / "address.json"
+"""Where ``make up`` writes down where its server listens."""
+
+
+def written() -> str:
+    """Where the server of ``make up`` listens (``http://HOST:PORT``); empty where none was started here."""
+    return str(read_json(NOTE)["address"]) if NOTE.exists() else ""
+
+
+def of_make_up() -> str | None:
+    """The API of the server that ``make up`` started here, where it answers."""
+    api = f"{written()}/api"
+    return api if written() and answers(api) else None
 
 
 def answers(api: str) -> bool:

@@ -15,8 +15,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.address import check_server
 from flows.alerts import Kind, on_end
+from flows.once import once
 from flows.process import Stream, streaming
 from flows.repro import Sections, command, reason
 from flows.workspace import workspace
@@ -137,12 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--wandb", choices=get_args(Request.model_fields["wandb"].annotation), default="auto")
     args = parser.parse_args(arguments)
     request = Request(stages=tuple(args.stages), force=args.force, wandb=args.wandb)
-    try:
-        check_server()
-    except UserError as error:
-        sys.exit(str(error))
-    state = pipeline(request, return_state=True)
-    return 0 if state.is_completed() else 1
+    return 0 if once(pipeline, request).is_completed() else 1
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows import pipeline
-from flows.address import check_server
 from flows.alerts import Alert, Kind, command, on_end, send
+from flows.once import once
 from flows.pipeline import STAGES, Request, Stage, environment, run_name
 from flows.process import streaming
 from flows.repro import reason
 from flows.workspace import workspace
-from recsmith.errors import UserError
 from recsmith.files import write_json
 
 JUDGING: tuple[Stage, ...] = ("ingest", "validate")
@@ -222,11 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--date", type=datetime.date.fromisoformat, help="the last day that is read, e.g. 2026-01-31")
     parser.add_argument("--wandb", choices=get_args(Night.model_fields["wandb"].annotation), default="auto")
     args = parser.parse_args(arguments)
-    try:
-        check_server()
-    except UserError as error:
-        sys.exit(str(error))
-    state = nightly(Night(date=args.date, wandb=args.wandb), return_state=True)
+    state = once(nightly, Night(date=args.date, wandb=args.wandb))
     print(state.message)
     return 0 if state.is_completed() else 1
 

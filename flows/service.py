@@ -18,14 +18,14 @@ import psutil
 from ruamel.yaml import YAML
 
 from flows import daemons
-from flows.address import answers, patient
+from flows.address import NOTE, answers, patient
+from flows.address import written as address
 from recsmith.errors import UserError, unknown
-from recsmith.files import read_json, write_json
+from recsmith.files import write_json
 
 HOST, PORT = "127.0.0.1", 4200
 READY_SECONDS = 180.0
 PLAN = Path("prefect.yaml")
-ADDRESS = daemons.STATE / "address.json"
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
@@ -62,7 +62,7 @@ def start(port: int | None, missing: list[str]) -> None:
             port = int(address().rpartition(":")[2])
         port = port or PORT
         check_free(port)
-        write_json(ADDRESS, {"address": f"http://{HOST}:{port}"})
+        write_json(NOTE, {"address": f"http://{HOST}:{port}"})
     else:
         raise_if_elsewhere(port)
     env = environment(address())
@@ -92,7 +92,7 @@ def parts() -> list[str]:
 def down() -> None:
     """Stop what ``up`` started."""
     stopped = daemons.stop_all()
-    ADDRESS.unlink(missing_ok=True)
+    NOTE.unlink(missing_ok=True)
     print(f"stopped: {', '.join(stopped)}" if stopped else "Prefect is not up here; nothing to stop.")
 
 
@@ -178,11 +178,6 @@ def environment(url: str) -> dict[str, str]:
 def prefect(*words: str) -> list[str]:
     """The command line of Prefect in this environment."""
     return [sys.executable, "-m", "prefect", *words]
-
-
-def address() -> str:
-    """Where the server of this folder listens."""
-    return str(read_json(ADDRESS)["address"]) if ADDRESS.exists() else ""
 
 
 def raise_if_elsewhere(port: int | None) -> None:

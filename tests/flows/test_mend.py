@@ -1,4 +1,4 @@
-"""DVC's list of locks, cut off by a full disk or a kill, goes where nobody uses it, and only there."""
+"""What makes DVC refuse every command is put right: half a list of locks, a copy that is not under git."""
 
 from __future__ import annotations
 
@@ -46,3 +46,15 @@ def test_a_list_that_a_dvc_may_be_writing_is_left_to_it(tmp_path: Path) -> None:
         assert told() == []
         line.communicate(b"\n")
     assert told()
+
+
+def test_a_copy_without_git_is_told_to_dvc_once_and_one_under_git_never(tmp_path: Path) -> None:
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n", encoding="utf-8")
+    status = [sys.executable, "-m", "dvc", "status"]
+    assert subprocess.run(status, check=False, capture_output=True).returncode != 0
+    assert "dvc config --local core.no_scm true" in told()[0]
+    assert subprocess.run(status, check=False, capture_output=True).returncode == 0
+    assert told() == []
+    (tmp_path / ".dvc/config.local").unlink()
+    (tmp_path / ".git").mkdir()
+    assert told() == []

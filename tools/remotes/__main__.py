@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from flows.mend import mend
 from recsmith.errors import UserError
 from recsmith.locks import check_present
 from tools.remotes.ways import pull, push
@@ -21,10 +22,14 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, a path or a .dvc file (default: all)")
     parser.add_argument("--remote", help="a name in .dvc/config (default: the default remote)")
     args = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
     try:
         check_present(Path.cwd())
-        go = push if args.way == "push" else pull
-        go(Path.cwd(), args.targets, args.remote, lambda text: print(text, flush=True))
+        mend(say)
+        (push if args.way == "push" else pull)(Path.cwd(), args.targets, args.remote, say)
     except UserError as error:
         print(f"{args.way}: {error}", file=sys.stderr)
         return 1
