@@ -26,6 +26,7 @@ from recsmith.files import write_json
 HOST, PORT = "127.0.0.1", 4200
 READY_SECONDS = 180.0
 PLAN = Path("prefect.yaml")
+DATABASE = "RECSMITH_DATABASE"
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
@@ -69,7 +70,7 @@ def start(port: int | None, missing: list[str]) -> None:
     if "server" in missing:
         command = ["server", "start", "--host", HOST, "--port", str(port)]
         say("starting the server ...")
-        process = daemons.launch("server", prefect(*command), env)
+        process = daemons.launch("server", prefect(*command), env | database())
         daemons.wait_until(lambda: answers(f"{address()}/api"), process, "server", READY_SECONDS)
     for pool in pools():
         make_pool(pool)
@@ -158,21 +159,27 @@ def do(command: list[str], env: dict[str, str]) -> None:
 
 
 def _without_secrets(text: str) -> str:
-    for name in ("RECSMITH_ALERTS", "RECSMITH_DATABASE"):
+    for name in ("RECSMITH_ALERTS", DATABASE):
         if value := os.environ.get(name):
             text = text.replace(value, f"({name})")
     return text
 
 
 def environment(url: str) -> dict[str, str]:
-    """What server, workers and runs find in their environment; only the server is told of a database."""
+    """What server, workers and runs find in their environment."""
     root = str(Path.cwd())
     env = SETTINGS | os.environ | {"PREFECT_API_URL": f"{url}/api", daemons.MARK: daemons.new_mark()}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     env.setdefault("PREFECT_HOME", str(Path(root) / ".prefect"))
-    if database := os.environ.get("RECSMITH_DATABASE"):
-        env["PREFECT_API_DATABASE_CONNECTION_URL"] = database.replace("postgresql://", "postgresql+asyncpg://", 1)
+    env.pop(DATABASE, None)
     return env
+
+
+def database() -> dict[str, str]:
+    """What only the server is told: the database that holds its state, where one is named."""
+    given = os.environ.get(DATABASE)
+    address = given.replace("postgresql://", "postgresql+asyncpg://", 1) if given else ""
+    return {"PREFECT_API_DATABASE_CONNECTION_URL": address} if given else {}
 
 
 def prefect(*words: str) -> list[str]:

@@ -1,16 +1,13 @@
-"""PostgreSQL, against a real server of our own on a socket in a temporary folder."""
+"""PostgreSQL, against a real server of our own."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from postgres_servers import serving
 
 from recsmith.config.ingest import Ingest
 from recsmith.errors import UserError
@@ -21,37 +18,10 @@ QUERY = "SELECT who AS user_id, what AS item_id, at AS timestamp, stars AS weigh
 SECTION = {"source": "sql", "sql": {"backend": "postgres", "query": QUERY, "dsn_variable": "SHOP_DSN"}}
 
 
-def _programs() -> Path | None:
-    found = shutil.which("pg_ctl")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return folders[-1] if folders else None
-
-
-def _run(*command: str) -> None:
-    """As the user postgres where we are root: PostgreSQL refuses to run as root."""
-    prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    subprocess.run([*prefix, *command], check=True, stdout=subprocess.DEVNULL, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    given = os.environ.get("RECSMITH_TEST_POSTGRES")
-    if given:
-        yield given
-        return
-    programs = _programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server: RECSMITH_TEST_POSTGRES is not set and pg_ctl is not installed")
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        _run(str(programs / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "shop", "-N")
-        options = f"-c listen_addresses='' -k {folder} -F"
-        _run(str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-        try:
-            yield f"postgresql://shop@/postgres?host={folder}"
-        finally:
-            _run(str(programs / "pg_ctl"), "-D", f"{folder}/data", "-m", "immediate", "stop")
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture
