@@ -26,6 +26,8 @@ class Knobs:
     """Codes of a row of a product-quantised table."""
     tune: Tune = field(default_factory=Tune)
     """Fine-tuning."""
+    refit: int = 0
+    """Rounds in which stored people are fitted to the items as they are stored."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,28 @@ from recsmith.serving.tied import TiedTable
 from recsmith.serving.vector_table import VectorTable
 
 
+class Stored(torch.nn.Module):
+    """A table that is seen as it will be stored, so that what is learnt makes up for what it loses."""
+
+    def __init__(self, table: VectorTable, precision: str, learnt: bool) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.from_numpy(table.dequantised().copy()), requires_grad=learnt)
+        self.rounding = Rounding(precision)
+        self.refit()
+
+    def refit(self) -> None:
+        """Fit the levels of the rounding to the rows as they are now."""
+        self.rounding.fit(self.weight)
+
+    def forward(self) -> torch.Tensor:
+        """All rows. Shapes: -> (n, r)."""
+        return self.rounding(self.weight)
+
+    def table(self) -> np.ndarray:
+        """The rows as they were learnt, before any rounding. Shapes: -> (n, r) float32."""
+        return self.weight.detach().numpy().copy()
+
+
 class Learnt(torch.nn.Module):
     """``q V^T`` of a model whose vectors are all stored, all projected on, or tied; ``h S`` stays as it is.
 
@@ -26,51 +48,51 @@ class Learnt(torch.nn.Module):
         super().__init__()
         assert model.item_vectors is not None
         self.model, self.top = model, top
-        self.items = torch.nn.Parameter(_tensor(model.item_vectors), requires_grad=not top)
+        self.items = Stored(model.item_vectors, precision, not top)
         tie = model.projection if isinstance(model.projection, TiedTable) else None
         other = model.user_vectors if model.projection is None else model.projection
         assert other is not None
         self.tie = None if tie is None else torch.from_numpy(tie.scale.astype(np.float32)[:, None] * tie.columns)
-        self.others = None if tie is not None else torch.nn.Parameter(_tensor(other), requires_grad=not top)
+        # People lie apart from the model and lose next to nothing.
+        kept = "float32" if model.projection is None else precision
+        self.others = None if tie is not None else Stored(other, kept, not top)
         self.map = torch.nn.Parameter(torch.eye(model.rank), requires_grad=top)
-        self.roundings = Rounding(precision), Rounding(precision if model.projection is not None else "float32")
-        self.refit()
 
     def refit(self) -> None:
         """Fit the levels of the roundings to the vectors as they are now."""
-        self.roundings[0].fit(self.items)
-        if self.others is not None:
-            self.roundings[1].fit(self.others)
+        for table in (self.items, self.others):
+            if table is not None:
+                table.refit()
+
+    def learnt(self) -> list[torch.nn.Parameter]:
+        """What an optimiser may change."""
+        return [value for value in self.parameters() if value.requires_grad]
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries of a batch and all item vectors. Shapes: -> (B, r), (I, r)."""
-        items = self.roundings[0](self.items)
+        items = self.items()
         if self.model.projection is None:
             assert self.others is not None
             assert batch.users is not None
-            return self.others[torch.from_numpy(batch.users)] @ self.map, items
+            return self.others()[torch.from_numpy(batch.users)] @ self.map, items
         if self.tie is not None:
             table = items * self.tie
         else:
             assert self.others is not None
-            table = self.roundings[1](self.others)
+            table = self.others()
         return torch.sparse.mm(_histories(batch, self.model.n_items), table) @ self.map, items
 
     def back(self) -> ServingModel:
         """The model with what was learnt, in float32."""
-        items = Table(self.items.detach().numpy().copy())
+        items = Table(self.items.table())
         turn = self.map.detach().numpy()
         if self.others is None:
             tie = self.model.projection
             assert isinstance(tie, TiedTable)
             return replace(self.model, item_vectors=items, projection=tie.on(items))
-        others = Table((self.others.detach().numpy() @ turn).astype(np.float32))
+        others = Table((self.others.table() @ turn).astype(np.float32))
         name = "user_vectors" if self.model.projection is None else "projection"
         return replace(self.model, item_vectors=items, **{name: others})
-
-
-def _tensor(table: VectorTable) -> torch.Tensor:
-    return torch.from_numpy(table.dequantised().copy())
 
 
 def _histories(batch: Batch, n_items: int) -> torch.Tensor:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from recsmith.compress import half, int1, int2, int4, int8, product, prune_columns, prune_sparse, rotate, spread, tune
+from recsmith.compress import (
+    half,
+    int1,
+    int2,
+    int4,
+    int8,
+    product,
+    prune_columns,
+    prune_sparse,
+    refit,
+    rotate,
+    spread,
+    tune,
+)
 from recsmith.compress.contract import Calibration, Knobs, Method
 from recsmith.compress.export import EXACT
 from recsmith.serving.model import ServingModel
@@ -35,7 +48,9 @@ IN_BLOCKS = ("int4", "int2", "int1")
 """Precisions whose scales may be those of blocks (``knobs.block``)."""
 BETWEEN: dict[str, Method] = {"spread": spread.compress, "tune": tune.compress}
 """What prepares the vectors for a precision, in this order, once they are pruned."""
-METHODS: dict[str, Method] = {**PRUNERS, **BETWEEN, **PRECISIONS}
+AFTER: dict[str, Method] = {"refit": refit.compress}
+"""What makes up for the precision."""
+METHODS: dict[str, Method] = {**PRUNERS, **BETWEEN, **PRECISIONS, **AFTER}
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,11 @@ class Recipe:
         """The form that the recipe asks for after every method of the recipe."""
         model = exported[self.form]
         given = replace(calibration, teacher=model)
-        for method in (*PRUNERS.values(), *BETWEEN.values(), PRECISIONS[self.knobs.precision]):
+        for method in (
+            *PRUNERS.values(),
+            *BETWEEN.values(),
+            PRECISIONS[self.knobs.precision],
+            *AFTER.values(),
+        ):
             model = method(model, given, self.knobs)
         return model

@@ -28,7 +28,7 @@ def recipe_of(params: Compress, proposal: Mapping[str, Any]) -> Recipe:
     tune = params.tune.model_copy(update={"epochs": epochs})
     sparsity = float(values.pop("sparsity"))
     # Where nothing is proposed, entries or nothing at all go, and no pruner of columns is read.
-    base = Knobs(block=params.block, bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune)
+    base = Knobs(block=params.block, bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune, refit=params.refit)
     return Recipe(replace(base, sparsity=sparsity, **values), form)
 
 

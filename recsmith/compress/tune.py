@@ -35,13 +35,24 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
         raise UserError(
             "A tied filter has no queries of its own to map. params.yaml: compress.tune.top must be false for it."
         )
+    student = Learnt(model, knobs.precision, tune.top)
+    learn(student, torch.optim.Adam(student.learnt(), lr=step(student, tune)), model, calibration, tune)
+    return student.back()
+
+
+def step(student: Learnt, tune: Tune) -> float:
+    """The learning rate: what is asked for, times the size of the numbers that are learnt."""
+    return tune.learning_rate * (1.0 if tune.top else float(student.items.weight.detach().square().mean().sqrt()))
+
+
+def learn(
+    student: Learnt, optimiser: torch.optim.Optimizer, model: ServingModel, calibration: Calibration, tune: Tune
+) -> None:
+    """Fine-tune ``student``, which was made of ``model``, in place: the lists of the teacher, or of that model."""
     people = _drawn(calibration, tune)
     teacher = Teacher(calibration.teacher or model, people)
     draw = np.random.default_rng(calibration.seed)
-    student = Learnt(model, knobs.precision, tune.top)
     start = {name: value.detach().clone() for name, value in student.named_parameters()}
-    size = float(student.items.detach().square().mean().sqrt()) if not tune.top else 1.0
-    optimiser = torch.optim.Adam([p for p in student.parameters() if p.requires_grad], lr=tune.learning_rate * size)
     for _ in range(tune.epochs):
         student.refit()
         order = draw.permutation(len(people))
@@ -52,7 +63,6 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    return student.back()
 
 
 def _drawn(calibration: Calibration, tune: Tune) -> Batch:

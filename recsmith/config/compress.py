@@ -96,6 +96,8 @@ class Compress(Section):
     bytes_a_row: int = Field(default=16, ge=1)
     """Codes of a row in product quantisation."""
     tune: Tune = Tune()
+    refit: int = Field(default=1, ge=0, le=5)
+    """Rounds in which stored people are fitted to the items as they are stored; 0: none."""
     search: RecipeSearch = RecipeSearch()
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
