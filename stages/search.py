@@ -13,7 +13,7 @@ from recsmith.search.attempt import tried
 from recsmith.search.blending import blend
 from recsmith.search.confirm import confirm, price
 from recsmith.search.nas.found import node_scores_csv
-from recsmith.search.rescore import rescore
+from recsmith.search.rescore import refit, rescore
 from recsmith.search.served import Catalogue, catalogue
 from recsmith.search.space import SearchSpace
 from recsmith.search.task import Task, task_of
@@ -36,11 +36,13 @@ def run(context: Context) -> None:
     size = SearchSpace(task.space).size
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
     context.say(f"networks learn from {task.budget.batch_size:,} interactions a step")
-    if (again := price(task)) is not None:
-        context.say(again)
+    if (dear := price(task)) is not None:
+        context.say(dear)
     answers = drive.search(task, context.work, context.say)
+    task = task.cold()
     rows = [*_incumbent(context, task), *choose.candidates(task, answers, read_records(BASELINES))]
-    rows = confirm(task, blend(task, rescore(task, rows, context.say), context.say), context.say)
+    for again in (rescore, refit, blend, confirm):
+        rows = again(task, rows, context.say)
     sizes, top = catalogue(graph), choose.crown(rows, params.metric, graph.n_users, graph.n_items)
     best = pareto.preferred(rows, top, params.metric, params.choose, sizes)
     if best is not top:

@@ -184,6 +184,8 @@ class Search(Section):
     published: int = Field(default=4, ge=0)
     """So many settings of papers that the space holds are tried first, by strategies that propose one candidate after
     the other; 0: the strategy begins at once."""
+    inherit: bool = False
+    """Networks begin from the weights of the nearest finished trial; the best are then trained from scratch."""
     refine: float = Field(default=0.0, ge=0, lt=1)
     """After this share of the trials the space is narrowed to what did well; 0: never."""
     total_epochs: int | None = Field(default=None, ge=1)

@@ -33,17 +33,33 @@ def save_model(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
 
 def _save(fitted: Fitted, folder: Path, graph: Graph) -> None:
     folder.mkdir()
-    values = fitted.architecture.model_dump(mode="json")
-    meta: dict[str, Any] = {"architecture": values, "epochs": fitted.epochs, "graph": graph.hash}
+    meta = _meta(fitted, graph)
     if isinstance(fitted.model, VectorModel):
         save_file(_tables(fitted.model), folder / TENSORS)
-    if fitted.learnt is not None:
-        save_file({name: value.contiguous() for name, value in fitted.learnt.items()}, folder / LEARNT)
+    _save_learnt(fitted, folder)
     if isinstance(fitted.model, BlendModel):
         meta["factors"] = [factor for factor, _ in fitted.model.parts]
     for number, part in enumerate(fitted.parts, start=1):
         _save(part, folder / f"part{number}", graph)
     write_json(folder / META, meta)
+
+
+def save_learnt(fitted: Fitted, folder: Path | str, graph: Graph) -> None:
+    """Write to ``folder`` of ``fitted`` only what a later network may start from, for :func:`load_learnt`."""
+    with replacing(folder) as aside:
+        aside.mkdir()
+        _save_learnt(fitted, aside)
+        write_json(aside / META, _meta(fitted, graph))
+
+
+def _meta(fitted: Fitted, graph: Graph) -> dict[str, Any]:
+    values = fitted.architecture.model_dump(mode="json")
+    return {"architecture": values, "epochs": fitted.epochs, "graph": graph.hash}
+
+
+def _save_learnt(fitted: Fitted, folder: Path) -> None:
+    if fitted.learnt is not None:
+        save_file({name: value.contiguous() for name, value in fitted.learnt.items()}, folder / LEARNT)
 
 
 def _tables(model: VectorModel) -> dict[str, torch.Tensor]:

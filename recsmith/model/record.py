@@ -44,14 +44,19 @@ class Record(Section):
     """How many epochs it took to find that out."""
     threshold: float | None = None
     """The score that tells valid pairs from sampled non-pairs best, where the model is too costly to make again."""
+    parent: str | None = None
+    """Key of the trial whose weights a network began from; None: it began from its own start."""
     error: str | None = None
     chosen: bool = False
     """The best of its name on the metric searched for."""
 
     @property
     def partial(self) -> bool:
-        """Whether it was given less than the budget, or measured on a part of valid: nobody's best then."""
-        return self.users is not None or self.fidelity < 1
+        """Whether it was given less than the budget, or more by an earlier trial, or measured on a part of valid.
+
+        Nobody's best then.
+        """
+        return self.users is not None or self.fidelity < 1 or self.parent is not None
 
     def describe(self) -> str:
         """One line for tables and logs."""

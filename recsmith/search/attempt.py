@@ -21,11 +21,11 @@ from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, Filter, Gnn
 from recsmith.model.record import Record
 from recsmith.search import limits
-from recsmith.search.sample import drawn, thinned
+from recsmith.search.sample import drawn
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
-from recsmith.search.task import KEPT, Task, fit_values
-from recsmith.search.tree import FIDELITY, NUMBER
+from recsmith.search.task import KEPT, LEARNT, Task
+from recsmith.search.tree import NUMBER, PARENT
 
 FAILURES = (
     ArithmeticError,
@@ -50,7 +50,7 @@ def answer(task: Task, parameters: dict[str, Any]) -> Answer:
     """
     started = time.perf_counter()
     candidate, key = identify(task, parameters)
-    record, known = tried(task.at(parameters.get(FIDELITY, 1.0)), candidate, key)
+    record, known = tried(task.asked(parameters), candidate, key)
     return answered(task, parameters, record, known=known, seconds=time.perf_counter() - started)
 
 
@@ -60,7 +60,7 @@ def tried(task: Task, candidate: Architecture | UserError, key: str) -> tuple[Re
     record = store.load(key)
     if record is not None:
         return record, True
-    record = _tried(task, candidate, key)
+    record = _tried(task, candidate, key).model_copy(update={"parent": task.parent})
     store.save(record)
     return record, False
 
@@ -90,7 +90,7 @@ def identify(task: Task, parameters: dict[str, Any]) -> tuple[Architecture | Use
             limits.check(candidate, graph, task.limits, task.rate)
         except SizedOut as error:
             return error, digest([candidate.model_dump(mode="json"), task.limits.model_dump()])
-    return candidate, task.at(parameters.get(FIDELITY, 1.0)).key(candidate)
+    return candidate, task.asked(parameters).key(candidate)
 
 
 def failed(candidate: Architecture | None, key: str, error: str, status: str = "failed") -> Record:
@@ -98,6 +98,15 @@ def failed(candidate: Architecture | None, key: str, error: str, status: str = "
     values = {"name": "trial", "source": "search", "key": key, "status": status, "error": error}
     record = parse(values, Record, "trial")
     return record.model_copy(update={"architecture": candidate})
+
+
+def ended(task: Task, parameters: dict[str, Any], error: str) -> Record:
+    """The record of a trial of this proposal that ended without one; it is in the store when this returns."""
+    candidate, key = identify(task, parameters)
+    record = failed(None if isinstance(candidate, UserError) else candidate, key, error)
+    record = record.model_copy(update={"parent": parameters.get(PARENT)})
+    Store(Path(task.folder)).save(record)
+    return record
 
 
 def _tried(task: Task, candidate: Architecture | UserError, key: str) -> Record:
@@ -113,27 +122,28 @@ def _tried(task: Task, candidate: Architecture | UserError, key: str) -> Record:
 
 def _fitted(task: Task, candidate: Architecture, key: str) -> Record:
     # Imported late: a known candidate is answered without the seconds that torch takes to load.
-    from recsmith.engine.fit import FitSettings, fit
     from recsmith.engine.rank.evaluate import evaluate_users
     from recsmith.engine.rank.metrics import mean
+    from recsmith.search.inherit import Weights, fitted_of
     from recsmith.search.kept import Kept
 
     graph, valid = _data(task.graph, task.valid, task.budget.graph, task.budget.valid)
     budget = task.budget.read_by(candidate)
     users = budget.valid_users if isinstance(candidate, Filter) else None
     judged = valid if users is None else drawn(valid, users, task.budget.seed)
-    settings = FitSettings(**fit_values(task), spectra=task.spectra)
-    learnt = thinned(graph, budget.fidelity, budget.seed) if budget.cuts == "edges" else graph
-    fitted = fit(candidate, learnt, settings, valid, _within(task.trial_seconds))
+    fitted = fitted_of(task, candidate, graph, valid, _within(task.trial_seconds))
     values = evaluate_users(fitted.model, graph, judged, task.budget.cutoffs, task.memory_mb)
     metrics = mean(values)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise ArithmeticError(f"valid metrics are not all numbers: {metrics}")
-    if budget.fidelity == 1:
+    whole = budget.fidelity == 1 and task.parent is None
+    if whole:
         sample = np.isin(judged.users, drawn(valid, task.valid_users, budget.seed).users)
         Store(Path(task.folder)).save_per_user(key, values[budget.metric][sample])
-    if task.blend > 1 and isinstance(candidate, Gnn) and budget.fidelity == 1:
+    if task.blend > 1 and isinstance(candidate, Gnn) and whole:
         Kept(Path(task.folder) / KEPT).save(fitted, key, metrics[budget.metric], graph)
+    if task.inherit and isinstance(candidate, Gnn):
+        Weights(Path(task.folder) / LEARNT).save(fitted, key, graph)
     found = Record(name="trial", source="search", key=key, architecture=candidate, metrics=metrics, users=users)
     return found.model_copy(
         update={"epochs": fitted.epochs, "trained": len(fitted.history), "fidelity": budget.fidelity}

@@ -117,7 +117,7 @@ def schedule(record: Record) -> dict[str, Any]:
     return {name: record.knobs[name] for name in names if name in record.knobs}
 
 
-HEAD = ("number", "source", "name", "key", "status")
+HEAD = ("number", "source", "name", "key", "parent", "status")
 MEASURED = ("users", "fidelity", "seeds", "std", "folds", "fold_std")
 KNOBS = tuple(name for name in dict.fromkeys([*Gnn.model_fields, *Filter.model_fields]) if name != "family")
 
@@ -126,8 +126,8 @@ def trials_csv(rows: Sequence[Candidate], metric: str) -> str:
     """The trial table: who, how good at every cut-off, every knob in a column, and why it failed.
 
     ``users`` says on how many drawn valid users a row was measured; empty: on all. ``fidelity`` is the share of the
-    budget that it was given. ``seeds`` and ``folds`` say over how many the metrics are means, ``std`` and ``fold_std``
-    are the standard deviations of the metric over them.
+    budget that it was given, ``parent`` the key of the trial whose weights it began from. ``seeds`` and ``folds`` say
+    over how many the metrics are means, ``std`` and ``fold_std`` are the standard deviations of the metric over them.
     """
     scores = _score_columns(rows, metric)
     table: list[list[Any]] = [[*HEAD, *scores, *MEASURED, "epochs", "family", *KNOBS, "description", "error"]]
@@ -151,7 +151,7 @@ def _row(row: Candidate, scores: Sequence[str]) -> list[Any]:
     values = [record.metrics.get(name, "") for name in scores]
     last = (record.error or "").strip().splitlines()[-1:]
     shown = [knobs.get(name, "") for name in ("family", *KNOBS)]
-    start = [row.number, record.source, record.name, record.key, record.status]
+    start = [row.number, record.source, record.name, record.key, record.parent, record.status]
     return [*start, *values, *_measured(record), record.epochs, *shown, record.describe(), *last]
 
 

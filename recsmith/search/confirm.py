@@ -67,14 +67,17 @@ def trained(candidate: Architecture | None) -> bool:
 
 def price(task: Task) -> str | None:
     """What it will take, in words; None where nothing is measured again."""
-    if task.seeds == 1 and task.folds == 1:
-        return None
-    fits = task.seeds * task.folds - (task.folds == 1)
-    kinds = " and the best as many filters, once a split" if task.folds > 1 else ""
-    return (
-        f"before one is crowned, the best {task.finalists} trained candidates are fitted {fits} more times each "
-        f"({task.seeds} seeds, {task.folds} splits){kinds}"
-    )
+    said = []
+    if task.inherit:
+        said.append(f"the best {task.finalists} networks that inherited are trained again from their own start")
+    if task.seeds > 1 or task.folds > 1:
+        fits = task.seeds * task.folds - (task.folds == 1)
+        kinds = " and the best as many filters, once a split" if task.folds > 1 else ""
+        said.append(
+            f"the best {task.finalists} trained candidates are fitted {fits} more times each "
+            f"({task.seeds} seeds, {task.folds} splits){kinds}"
+        )
+    return f"before one is crowned, {'; '.join(said)}" if said else None
 
 
 def averaged(record: Record, runs: Sequence[Sequence[Record]], metric: str, task: Task) -> Record:
@@ -100,7 +103,7 @@ def _run(task: Task, seed: int, record: Record) -> Record:
     assert record.architecture is not None
     own = {} if record.source == "search" else schedule(record)
     budget = task.budget.model_copy(update={"seed": seed, "valid_users": None, **own})
-    once = task.model_copy(update={"budget": budget, "blend": 1})
+    once = task.cold().model_copy(update={"budget": budget, "blend": 1})
     return tried(once, record.architecture, once.key(record.architecture))[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from recsmith.search import nni_experiment
 from recsmith.search.refine import rounds
 from recsmith.search.store import Answer
 from recsmith.search.strategies import OWN_RUNGS, STRATEGIES, able, named
-from recsmith.search.task import Task
+from recsmith.search.task import LEARNT, Task
 
 Say = Callable[[str], None]
 
@@ -43,9 +44,10 @@ def search(task: Task, work: Path, say: Say) -> list[Answer]:
     """
     check(task)
     driver = DRIVERS[STRATEGIES[task.strategy].driver]
-    if task.refine:
-        return rounds(task, lambda one: driver(one, work, say), say)
-    return driver(task, work, say)
+    answers = rounds(task, lambda one: driver(one, work, say), say) if task.refine else driver(task, work, say)
+    # Nobody inherits any more; an interrupted search comes back to what it has.
+    shutil.rmtree(Path(task.folder) / LEARNT, ignore_errors=True)
+    return answers
 
 
 def check(task: Task) -> None:
@@ -63,8 +65,24 @@ def check(task: Task) -> None:
             f"params.yaml: search.nodes: the strategy {task.strategy} trains in this process and uses no nodes. Those "
             f"that do: {', '.join(named('tuner'))} (search.strategy)."
         )
+    if task.inherit:
+        _check_inheritance(task)
     if task.rungs.shares:
         _check_rungs(task.strategy, STRATEGIES[task.strategy].driver)
+
+
+def _check_inheritance(task: Task) -> None:
+    if task.nodes:
+        raise UserError(
+            "params.yaml: search.inherit: weights are not sent between machines. Set it to false, or remove "
+            "search.nodes."
+        )
+    if STRATEGIES[task.strategy].driver == "one_shot":
+        fit = ", ".join([*named("tuner"), *named("nas")])
+        raise UserError(
+            f"params.yaml: search.inherit: {task.strategy} shares weights in a supernet and trains its trials from "
+            f"scratch. Set it to false, or take one of {fit} (search.strategy)."
+        )
 
 
 def _check_rungs(strategy: str, driver: str) -> None:

@@ -18,7 +18,7 @@ from nni.experiment.data import TrialJob
 from recsmith import guard
 from recsmith.errors import UserError
 from recsmith.search import nni_service
-from recsmith.search.attempt import answered, failed, identify
+from recsmith.search.attempt import answered, ended
 from recsmith.search.nni_service import LOST, Say
 from recsmith.search.nodes.crew import Crew, mustered
 from recsmith.search.progress import Progress
@@ -121,9 +121,7 @@ class _Run:
                 self._failed({NUMBER: number}, f"The trial ended before it could tell what it worked on.{lost}")
 
     def _failed(self, parameters: dict[str, Any], error: str) -> None:
-        candidate, key = identify(self.task, parameters)
-        record = failed(None if isinstance(candidate, UserError) else candidate, key, error)
-        Store(Path(self.task.folder)).save(record)
+        record = ended(self.task, parameters, error)
         self.answers.save(answered(self.task, parameters, record, known=False, seconds=0.0))
 
 

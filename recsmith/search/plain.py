@@ -30,7 +30,7 @@ def search(task: Task, on_answer: OnAnswer | None = None) -> list[Answer]:
             break
         for proposal in tuner.generate_multiple_parameters([number]):
             answers.append(answer(task, proposal))
-            tuner.receive_trial_result(number, proposal, answers[-1].value)
+            tuner.receive_trial_result(number, proposal, answers[-1].value, key=answers[-1].key)
             _tell(on_answer, answers[-1:])
     return answers
 

@@ -47,7 +47,7 @@ class Progress:
         if record is None:
             return
         self.shown.add((answer.number, answer.key))
-        if record.status == "done" and record.fidelity == 1:
+        if record.status == "done" and record.fidelity == 1 and record.parent is None:
             value = record.metrics[self.task.budget.metric]
             self.best = value if self.best is None else max(self.best, value)
         if self.board is not None:
@@ -81,5 +81,6 @@ class Progress:
         result = f"{metric} {record.metrics[metric]:.4f}" if record.status == "done" else record.status
         result += f" on {record.users:,} users" if record.users is not None else ""
         result += f" at {record.fidelity:.0%} of the budget" if record.fidelity < 1 else ""
+        result += " from an earlier one's weights" if record.parent is not None else ""
         took = "known" if answer.known else f"{answer.seconds:.1f} s"
         return f"{place} {result}{best}  {record.describe()}  {took}"

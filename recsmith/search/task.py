@@ -21,12 +21,15 @@ from recsmith.model.record import CUTOFFS, cutoffs_with, record_key
 from recsmith.search.batch import batch_size
 from recsmith.search.limits import multiply_adds_a_ms
 from recsmith.search.space import SearchSpace, space_of
+from recsmith.search.tree import FIDELITY, PARENT
 
 RUNS = "runs"
 TASK = "task.json"
 SPECTRA = "spectra"
 KEPT = "kept"
 """Folder of the best networks of a budget as they were fitted."""
+LEARNT = "learnt"
+"""Folder of what networks of a search learnt, that later ones may begin from."""
 
 
 class Budget(Section):
@@ -103,6 +106,10 @@ class Task(Section):
     nodes: tuple[Node, ...] = ()
     """Where trials run; empty: on this machine."""
     same_torch: bool = False
+    inherit: bool = False
+    """Networks begin from the weights of the nearest finished one."""
+    parent: str | None = None
+    """Of one trial: the key of that one's record; None: it begins from its own start."""
 
     def on_all_users(self) -> Task:
         """The same task with filters measured on all valid users; its records lie beside the others."""
@@ -112,10 +119,19 @@ class Task(Section):
         """The same task with a share of the budget; its records lie beside the others."""
         return self.model_copy(update={"budget": self.budget.model_copy(update={"fidelity": fidelity})})
 
+    def asked(self, parameters: dict[str, Any]) -> Task:
+        """The same task as a proposal asks for it: its share of the budget, and whose weights it begins from."""
+        return self.at(parameters.get(FIDELITY, 1.0)).model_copy(update={"parent": parameters.get(PARENT)})
+
+    def cold(self) -> Task:
+        """The same task where every network begins from its own start, and nothing is kept for others."""
+        return self.model_copy(update={"inherit": False, "parent": None})
+
     def key(self, candidate: Architecture) -> str:
-        """Name of the record of ``candidate`` fitted within the budget."""
+        """Name of the record of ``candidate`` fitted within the budget, from what its parent learnt."""
         values = self.budget.read_by(candidate).model_dump(mode="json")
         values["cutoffs"] = " ".join(map(str, self.budget.cutoffs))
+        values |= {} if self.parent is None else {"parent": self.parent}
         return record_key("trial", candidate, {}, values)
 
     def save(self, folder: Path) -> Path:
@@ -224,6 +240,7 @@ def planned(
         spectra=str((spectra or work / SPECTRA).resolve()),
         nodes=search.nodes,
         same_torch=search.same_torch,
+        inherit=search.inherit,
     )
 
 

@@ -18,6 +18,8 @@ NUMBER = "number"
 """Key of a proposal's place in the order; a tuner adds it, it is no knob."""
 FIDELITY = "fidelity"
 """Key of the share of the budget that a proposal is to be given, above 0; whole (1) where it is not named. No knob."""
+PARENT = "parent"
+"""Key of the record of the trial whose weights a proposal begins from; a tuner adds it where there is one. No knob."""
 Tree = dict[str, dict[str, Any]]
 
 
@@ -78,7 +80,7 @@ def validate(parameters: Any, tree: Tree) -> dict[str, Any]:
 
 def knobs_of(parameters: dict[str, Any]) -> dict[str, Any]:
     """A proposal without what tuners write beside its knobs."""
-    return {name: value for name, value in parameters.items() if name not in (NUMBER, FIDELITY)}
+    return {name: value for name, value in parameters.items() if name not in (NUMBER, FIDELITY, PARENT)}
 
 
 def _validate(parameters: dict[str, Any], tree: Tree, where: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import nni
 
 from recsmith import guard
-from recsmith.search.attempt import answer, answered, failed, identify, too_long
+from recsmith.search.attempt import answer, answered, ended, too_long
 from recsmith.search.store import Answer, Answers, Store
 from recsmith.search.task import Task
 
@@ -54,9 +54,7 @@ def _leave(status: int) -> None:
 
 
 def _too_long(task: Task, answers: Answers, parameters: dict[str, Any]) -> None:
-    candidate, key = identify(task, parameters)
-    record = failed(None if isinstance(candidate, Exception) else candidate, key, too_long(task.trial_seconds))
-    Store(Path(task.folder)).save(record)
+    record = ended(task, parameters, too_long(task.trial_seconds))
     _report(task, answers, answered(task, parameters, record, known=False, seconds=task.trial_seconds))
 
 

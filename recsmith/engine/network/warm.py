@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,16 +51,42 @@ class Start:
         """
         if network.architecture != self.architecture:
             raise UserError("A network starts only from what the same architecture learnt; this is another one.")
+        # A table over events grows where a new event came; it is learnt anew.
+        self._copy(network, self.learnt)
+
+    def _copy(self, network: Network, taken: Mapping[str, torch.Tensor]) -> None:
+        """Copy what is ``taken`` of the learnt tensors, as far as shapes agree; of id embeddings the first columns."""
         if len(self.nodes) != len(network.embeddings):
             raise UserError(f"The start knows {len(self.nodes):,} nodes, the graph has {len(network.embeddings):,}.")
         own = network.state_dict()
-        for name, value in self.learnt.items():
+        for name, value in taken.items():
             if name == EMBEDDINGS:
+                columns = min(value.shape[1], own[name].shape[1])
                 kept = torch.from_numpy(self.nodes >= 0).to(own[name].device)
-                own[name][kept] = value[torch.from_numpy(self.nodes[self.nodes >= 0])].to(own[name].device)
-            elif own[name].shape == value.shape:
+                rows = value[torch.from_numpy(self.nodes[self.nodes >= 0]), :columns]
+                own[name][kept, :columns] = rows.to(own[name].device)
+            elif name in own and own[name].shape == value.shape:
                 own[name].copy_(value)
-            # A table over events grows where a new event came; it is learnt anew.
+
+
+class Inherited(Start):
+    """What a network of another architecture learnt: a network takes of it whatever fits (weight inheritance).
+
+    Id embeddings of more dimensions are cut; of fewer, the columns beyond stay as they were drawn. Of everything else a
+    tensor of equal shape is taken where the layer has the same operator, or the combination is the same.
+    """
+
+    def begin(self, network: Network) -> None:
+        """Set ``network`` to what fits of what was learnt; UserError where it is another graph's."""
+        self._copy(network, {name: value for name, value in self.learnt.items() if self._fits(name, network)})
+
+    def _fits(self, name: str, network: Network) -> bool:
+        part, _, rest = name.partition(".")
+        theirs, ours = self.architecture, network.architecture
+        if part == "operators":
+            layer = int(rest.partition(".")[0])
+            return theirs.operators[layer] in ours.operators[layer : layer + 1]
+        return name == EMBEDDINGS or theirs.combination == ours.combination
 
 
 def learnt(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -28,6 +28,8 @@ class Trial:
     knobs: dict[str, Value] = field(default_factory=dict)
     """The knobs that the candidate reads."""
     fidelity: float = 1.0
+    parent: str = ""
+    """Key of the trial whose weights it began from."""
     users: int | None = None
     """How many drawn valid users it was measured on; None: all."""
     epochs: int = 0
@@ -37,8 +39,8 @@ class Trial:
 
     @property
     def final(self) -> float | None:
-        """The metric where all valid users and the whole budget stand behind it."""
-        return self.value if self.users is None and self.fidelity == 1 else None
+        """The metric where all valid users, the whole budget and nothing beyond it stand behind it."""
+        return self.value if self.users is None and self.fidelity == 1 and not self.parent else None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def trial(row: Mapping[str, str], metric: str, seconds: Mapping[str, float]) -> 
         value=number(row[metric]) if row["status"] == "done" else None,
         knobs=knobs(row),
         fidelity=number(row.get("fidelity")) or 1.0,
+        parent=row.get("parent") or "",
         users=int(row["users"]) if row.get("users") else None,
         epochs=int(row.get("epochs") or 0),
         seconds=seconds.get(row["number"]),

@@ -46,7 +46,8 @@ def regret(search: SearchInputs, over: str) -> Spec | None:
     return spec(alt.layer(*layers), HEIGHT)
 
 
-GROUPS = {**FAMILIES, "blend": "#b3589a", "a part of the budget": PLAIN}
+PART, HEIR = "a part of the budget", "weights of an earlier trial"
+GROUPS = {**FAMILIES, "blend": "#b3589a", PART: PLAIN, HEIR: "#8a6d3b"}
 
 
 def curve(trials: Sequence[Trial], over: str) -> Rows:
@@ -56,7 +57,7 @@ def curve(trials: Sequence[Trial], over: str) -> Rows:
     for trial in trials:
         spent += {"trial": 1.0, "epochs": trial.epochs, "seconds": trial.seconds or 0.0}[over]
         best = max((value for value in (best, trial.final) if value is not None), default=None)
-        group = labels.family(trial.family) if trial.fidelity == 1 else "a part of the budget"
+        group = PART if trial.fidelity < 1 else HEIR if trial.parent else labels.family(trial.family)
         shown = {"trial": trial.number, "label": trial.text, "group": group}
         rows.append({"spent": round(spent, 3), "value": trial.value, "best": best, **shown})
     return rows

@@ -37,6 +37,8 @@ def counts(search: SearchInputs) -> str:
     partial = len([trial for trial in search.finished if trial.fidelity < 1])
     said = [f"{failed} failed" if failed else "", f"{refused} did not fit in memory" if refused else ""]
     said += [f"{partial} had a part of the budget" if partial else ""]
+    heirs = len([trial for trial in search.finished if trial.parent])
+    said += [f"{heirs} began from the weights of an earlier one" if heirs else ""]
     tail = "; ".join(part for part in said if part)
     return f"{n_of(len(search.trials), 'trial')} by {search.strategy.replace('_', ' ')}{': ' + tail if tail else ''}."
 

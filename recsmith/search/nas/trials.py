@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from recsmith.search.attempt import answer, identify
+from recsmith.search.parents import Parents
 from recsmith.search.progress import Progress
+from recsmith.search.space import SearchSpace
 from recsmith.search.spending import Spending
 from recsmith.search.store import Answer
 from recsmith.search.task import Task
-from recsmith.search.tree import NUMBER, proposals, sample
+from recsmith.search.tree import NUMBER, PARENT, proposals, sample
 
 STALE = 100
 """Repetitions in a row after which a strategy is taken to have nothing new to say."""
@@ -26,6 +28,7 @@ class Trials:
         self.by_key: dict[str, Answer] = {}
         self.stale = 0
         self.spending = Spending(task)
+        self.parents = Parents(SearchSpace(task.space).tree) if task.inherit else None
 
     @property
     def answers(self) -> list[Answer]:
@@ -51,11 +54,19 @@ class Trials:
         _, key = identify(self.task, proposal)
         self.stale = self.stale + 1 if key in self.by_key else 0
         if key not in self.by_key:
-            numbered = {**proposal, NUMBER: len(self.by_key)}
-            self.progress.running([numbered])
-            self.by_key[key] = answer(self.task, numbered)
-            self.progress.show(self.by_key[key])
+            self.by_key[key] = self._tried({**proposal, NUMBER: len(self.by_key)})
         return self.by_key[key].value
+
+    def _tried(self, proposal: dict[str, Any]) -> Answer:
+        """The answer to a numbered proposal, whose network begins from the nearest one's weights where it is to."""
+        parent = self.parents.nearest(proposal) if self.parents is not None else None
+        asked = proposal if parent is None else {**proposal, PARENT: parent}
+        self.progress.running([asked])
+        found = answer(self.task, asked)
+        self.progress.show(found)
+        if self.parents is not None and found.value > 0:
+            self.parents.add(proposal, found.key)
+        return found
 
     def fill(self, tree: Any) -> None:
         """Use the trials that a strategy left: candidates drawn uniformly, in the end one after the other."""

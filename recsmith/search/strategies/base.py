@@ -19,9 +19,10 @@ from nni.tuner import Tuner
 from recsmith import guard
 from recsmith.config.base import Section
 from recsmith.files import digest
+from recsmith.search.parents import Parents
 from recsmith.search.published import published
 from recsmith.search.store import Answers
-from recsmith.search.tree import NUMBER, Tree, proposals, sample
+from recsmith.search.tree import NUMBER, PARENT, Tree, proposals, sample
 
 PATIENCE_SECONDS = 10.0
 REDRAWS, BLIND_DRAWS = 20, 200
@@ -47,6 +48,8 @@ class Settings(Section):
     """One of so many candidates goes on to the next rung."""
     published: int = 0
     """So many published settings that the space holds are proposed first."""
+    inherit: bool = False
+    """A network is proposed with the key of the nearest finished one, whose weights it begins from."""
     away: bool = False
     """Trials run on other machines: their answers come later than NNI's word that they have ended."""
 
@@ -59,12 +62,14 @@ class Ordered(Tuner):
         self.tuner, self.settings = tuner, settings
         self.open: dict[int, dict[str, Any]] = {}
         self.ended: set[int] = set()
+        self.parents: Parents | None = None
         if settings.driver is not None:
             guard.end_with(settings.driver)
 
     def update_search_space(self, search_space: Any) -> None:
         """Take the space; called once, at the start."""
         self.tuner.update_search_space(search_space)
+        self.parents = Parents(search_space) if self.settings.inherit else None
 
     def generate_multiple_parameters(self, parameter_id_list: list[int], **kwargs: Any) -> list[dict[str, Any]]:
         """Proposals for these numbers; fewer where the space is used up."""
@@ -81,16 +86,20 @@ class Ordered(Tuner):
         self._settle()
         proposal = self.propose(parameter_id)
         self.open[parameter_id] = proposal
-        return {**proposal, NUMBER: parameter_id}
+        parent = self.parents.nearest(proposal) if self.parents is not None else None
+        return {**proposal, **({} if parent is None else {PARENT: parent}), NUMBER: parameter_id}
 
     def propose(self, number: int) -> dict[str, Any]:
         """What the tuner proposes."""
         return self.tuner.generate_parameters(number)
 
     def receive_trial_result(self, parameter_id: int, parameters: Any, value: Any, **kwargs: Any) -> None:
-        """NNI's message of a result; where the trials leave answers, those are read instead."""
+        """NNI's message of a result; where the trials leave answers, those are read instead.
+
+        Who has no answers may say under which ``key`` the record lies.
+        """
         if self.settings.answers is None:
-            self._tell(parameter_id, float(value))
+            self._tell(parameter_id, float(value), kwargs.get("key"))
 
     def trial_end(self, parameter_id: int, success: bool, **kwargs: Any) -> None:
         """NNI's message of an end, from another thread."""
@@ -107,14 +116,17 @@ class Ordered(Tuner):
             for number in sorted(self.open):
                 answer = answers.load(number)
                 if answer is not None or number in ended:
-                    self._tell(number, answer.value if answer else 0.0)
+                    self._tell(number, *((answer.value, answer.key) if answer else (0.0, None)))
             if len(self.open) < self.settings.concurrency or time.monotonic() > deadline:
                 return
             time.sleep(0.02)
 
-    def _tell(self, number: int, value: float) -> None:
+    def _tell(self, number: int, value: float, key: str | None) -> None:
+        """Let the tuner know; a trial that has a result, and a key, may be a parent from now on."""
         proposal = self.open.pop(number, None)
         if proposal is not None:
+            if self.parents is not None and key is not None and value > 0:
+                self.parents.add(proposal, key)
             self.tuner.receive_trial_result(number, proposal, value)
 
 
@@ -161,10 +173,10 @@ class Distinct(Ordered):
         self.seen.setdefault(digest(proposal))
         return proposal
 
-    def _tell(self, number: int, value: float) -> None:
+    def _tell(self, number: int, value: float, key: str | None) -> None:
         if number in self.open:
             self.seen[digest(self.open[number])] = value
-        super()._tell(number, value)
+        super()._tell(number, value, key)
 
     def _blind(self) -> Iterator[dict[str, Any]]:
         """Proposals without the tuner, that wants what it has had: drawn uniformly, in the end one after the other."""

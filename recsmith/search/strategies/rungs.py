@@ -112,5 +112,6 @@ class Rungs(Ordered):
 
     def __init__(self, **settings: Any) -> None:
         known = Settings(**settings)
-        inner = STRATEGIES[known.strategy].load()(**{**settings, "answers": None, "driver": None, "shares": ()})
+        ours = {"answers": None, "driver": None, "shares": (), "inherit": False}
+        inner = STRATEGIES[known.strategy].load()(**{**settings, **ours})
         super().__init__(Promotions(inner, known), known)
