@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,19 +43,22 @@ from recsmith.compress import pack
 from recsmith.compress.choose import Row
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
+from recsmith.compress.forms import extra, made
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
+from recsmith.compress.origin import Origin
 from recsmith.config.compress import Compress, Export
 from recsmith.engine.fit import FitSettings, Fitted
 from recsmith.engine.rank.metrics import evaluate_lists
-from recsmith.engine.store import load_model
+from recsmith.engine.store import load_model, with_learnt
+from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, describe, recency
 from recsmith.serving.contents import contents
 from recsmith.serving.fold_in import FoldIn
-from recsmith.serving.model import Batch
+from recsmith.serving.model import Batch, ServingModel
 
 MARKS = (3.7, 8.0, 16.0, 25.0)
 METRIC = f"ndcg@{K}"
@@ -80,6 +83,7 @@ class Setting:
     """Of as many users as recipes are measured on."""
     bundles: Path
     threads: int
+    ladder: Compress
 
     @property
     def fitting(self) -> FitSettings:
@@ -113,7 +117,8 @@ def fitted(name: str, architecture: Architecture, kept: Path | None, setting: Se
     data = setting.data
     if kept is not None and (kept / name).is_dir():
         graphs = (("candidate", data.fit), ("final", data.refit))
-        return [load_model(kept / name / kind, graph, setting.fitting) for kind, graph in graphs]
+        found = [(load_model(kept / name / kind, graph, setting.fitting), kept / name / kind) for kind, graph in graphs]
+        return [with_learnt(one, folder) if setting.ladder.forms else one for one, folder in found]
     return pair(architecture, data.fit, data.refit, data.valid, setting.fitting)
 
 
@@ -125,6 +130,9 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
     chosen = ladder(candidate, setting, histories(data.fit, fading))
     everybody = histories(data.refit, fading)
     full = export(final.model, data.refit, EXPORT, run_of.seed, run_of.memory_mb)
+    beside, wanted = extra(setting.ladder, candidate.architecture), {row.recipe.form for _, row in chosen}
+    needed = {name: make for name, make in beside.items() if name in wanted}
+    full |= made(needed, origin(final, data.refit, full, setting))
     reference: dict[str, Any] | None = None
     for mark, row in chosen:
         small = row.recipe.apply(full, Calibration(everybody, run_of.seed))
@@ -149,14 +157,20 @@ def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[floa
     """For each mark the recipe that is best on valid among those that are small enough; the fp32 export first."""
     data, run_of = setting.data, setting.given.run
     exported = export(candidate.model, data.fit, EXPORT, run_of.seed, run_of.memory_mb)
+    exported |= made(extra(setting.ladder, candidate.architecture), origin(candidate, data.fit, exported, setting))
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
     calibration = Calibration(known, run_of.seed)
     plain = Recipe(Knobs(), next(iter(exported))).apply(exported, calibration)
     bench = Bench(exported, replace(judge, exact=judge.metrics(plain).metrics), calibration)
-    rows = measure(bench, LADDER, run_of.seed, print)
+    rows = measure(bench, setting.ladder, run_of.seed, print)
     reaching = [(mark, [row for row in rows if row.ratio >= mark]) for mark in MARKS]
     best = [(mark, max(small, key=lambda row: (row.retained, row.ratio))) for mark, small in reaching if small]
     return [(1.0, rows[0]), *best]
+
+
+def origin(fitted: Fitted, graph: Graph, exported: Mapping[str, ServingModel], setting: Setting) -> Origin:
+    """What forms beside the export are made from."""
+    return Origin(fitted, graph, setting.fitting, next(iter(exported.values())), setting.ladder, print)
 
 
 def weighed(folder: Path, everybody: Batch) -> dict[str, Any]:
@@ -206,6 +220,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=14.0, help="how long that search may take (14)")
     parser.add_argument("--trials", type=int, default=30, help="how many candidates it tries at most (30)")
     parser.add_argument("--valid-users", type=int, default=3000, help="users that recipes are measured on (3000)")
+    parser.add_argument("--forms", nargs="*", default=[], help="forms made by training that are tried too (slim)")
     parser.add_argument("--bundles", type=Path, help="folder of the bundles (default: beside the JSON)")
     return parser.parse_args()
 
@@ -217,8 +232,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with limited_threads(given.run.threads), data_of(args) as data:
         valid = sampled(data.valid, args.valid_users, given.run.seed)
+        ladder = LADDER.model_copy(update={"forms": tuple(args.forms)})
         bundles = args.bundles or out.with_suffix("")
-        setting = Setting(data, given, data.test(), valid, bundles, given.run.threads)
+        setting = Setting(data, given, data.test(), valid, bundles, given.run.threads, ladder)
         head = measured_on() | {"dataset": data.name, "users": data.refit.n_users, "items": data.refit.n_items}
         for name, both in models(args, setting):
             for row in rows_of(name, both, setting):

@@ -28,7 +28,7 @@ def pair(chosen: Architecture, fit_graph: Graph, refit: Graph, valid: Relevant, 
     """The candidate, stopped by ``valid``, and the final model, fitted for as many epochs."""
     candidate = fit(chosen, fit_graph, settings, valid, on_epoch=lambda row: print(row, flush=True))
     final = fit(chosen, refit, replace(settings, epochs=candidate.epochs or None))
-    return [replace(fitted, learnt=None) for fitted in (candidate, final)]
+    return [candidate, final]
 
 
 def named(text: str) -> tuple[str, Architecture]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -11,20 +12,25 @@ from recsmith.compress import pack, records
 from recsmith.compress.choose import check_gate, choose, export_loss, losses
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
+from recsmith.compress.forms import extra, made
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
 from recsmith.compress.measure import Bench, measure
+from recsmith.compress.origin import Origin
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
 from recsmith.engine.rank.evaluate import evaluate
-from recsmith.engine.store import load_model
+from recsmith.engine.settings import Fitted
+from recsmith.engine.store import load_model, with_learnt
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe, recency
 from recsmith.model.record import cutoffs_with
+from recsmith.search.batch import batch_size
 from recsmith.serving.bundle import load
 from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.model import ServingModel
 from recsmith.tables.columns import ITEM, TITLE, USER
 from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
@@ -42,6 +48,9 @@ def run(context: Context) -> None:
     known = histories(fit, fading)
     judge = Judge(known, valid, cutoffs, metric, exact)
     exported = export(candidate.model, fit, params.export, seed, memory)
+    beside = extra(params, candidate.architecture)
+    if beside:
+        exported |= made(beside, _origin(context, "candidate", candidate, fit, params, exported))
     calibration = Calibration(known, seed)
     bench = Bench(exported, judge, calibration, Kept.of(context.work, exported, judge, calibration))
     rows = measure(bench, params, seed, context.say)
@@ -59,6 +68,9 @@ def run(context: Context) -> None:
     final = load_model(DATA / "train/final", refit, fitting(context))
     full = export(final.model, refit, params.export, seed, memory)
     reference = next(iter(full.values())).model_bytes
+    if chosen.recipe.form in beside:
+        wanted = {chosen.recipe.form: beside[chosen.recipe.form]}
+        full |= made(wanted, _origin(context, "final", final, refit, params, full))
     everybody = histories(refit, fading)
     small = replace(chosen.recipe.apply(full, Calibration(everybody, seed)), fold_in=FoldIn(recency=fading))
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
@@ -77,6 +89,16 @@ def run(context: Context) -> None:
     context.say(f"chosen: {chosen.name}, {small.model_bytes:,} bytes")
     context.metric("retained", chosen.retained)
     context.metric("ratio", chosen.ratio)
+
+
+def _origin(
+    context: Context, kind: str, fitted: Fitted, graph: Graph, params: Compress, exported: Mapping[str, ServingModel]
+) -> Origin:
+    """What forms are made from; they are trained in batches as the search trains."""
+    batch = context.value("search", Search, "batch_size") or batch_size(graph.n_edges)
+    settings = replace(fitting(context), batch_size=batch)
+    learnt, exact = with_learnt(fitted, DATA / "train" / kind), next(iter(exported.values()))
+    return Origin(learnt, graph, settings, exact, params, lambda text: context.say(f"{kind}: {text}"))
 
 
 def _titles(items: pa.Table) -> list[str] | None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from nni.compression.pruning import FPGMPruner, L1NormPruner, L2NormPruner
 
-from recsmith.compress.columns import sliced
+from recsmith.compress.columns import kept_count, sliced
 from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.row_norms import NORMS, kept_rows
 from recsmith.compress.vectors import with_vectors
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import Table
-
-PRUNERS = {"L1": L1NormPruner, "L2": L2NormPruner, "FPGM": FPGMPruner}
 
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
@@ -41,7 +38,7 @@ def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
     tables = (model.item_vectors, model.projection or model.user_vectors)
     rows = [table.dequantised() for table in tables if table is not None]
     if (
-        knobs.pruner not in PRUNERS
+        knobs.pruner not in NORMS
         or round(knobs.sparsity * model.rank) < 1
         or model.rank < 2
         or model.sparse is not None
@@ -50,15 +47,5 @@ def kept_columns(model: ServingModel, knobs: Knobs) -> np.ndarray | None:
     if 0 < model.projected < model.rank:
         # The columns of a blend answer to different tables; there is no one norm to compare them by.
         return None
-    kept = np.flatnonzero(_mask(np.concatenate(rows), knobs))
-    return kept if len(kept) else np.array([int(np.argmax(np.abs(rows[0]).sum(axis=0)))])
-
-
-def _mask(values: np.ndarray, knobs: Knobs) -> np.ndarray:
-    """(r,) whether NNI keeps the column. Shapes: values (n, r) float32."""
-    module = torch.nn.Sequential(torch.nn.Embedding.from_pretrained(torch.from_numpy(values), freeze=False))
-    target = {"sparse_ratio": knobs.sparsity, "granularity": [len(values), 1]}
-    pruner = PRUNERS[knobs.pruner](module, [{"op_types": ["Embedding"], "target_settings": {"weight": target}}])
-    _, masks = pruner.compress()
-    pruner.unwrap_model()
-    return masks["0"]["weight"][0].numpy() > 0
+    gone = model.rank - kept_count(model.rank, knobs.sparsity)
+    return np.flatnonzero(kept_rows(np.concatenate(rows).T, gone, knobs.pruner))

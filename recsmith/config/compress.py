@@ -10,6 +10,9 @@ from recsmith.config.base import Section
 
 Precision = Literal["float32", "float16", "int8", "int4", "int2", "int1", "product"]
 Pruner = Literal["L1", "L2", "FPGM", "SVD"]
+Form = Literal["slim"]
+Unit = Literal["channels", "heads", "layers"]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Export(Section):
@@ -58,6 +61,19 @@ class RecipeSearch(Section):
     """Of fine-tuning."""
 
 
+class Slim(Section):
+    """Form ``slim``: a network that is pruned as a whole and trained on from there."""
+
+    units: tuple[Unit, ...] = Field(default=("channels",), min_length=1)
+    """What goes from all layers at once: channels, attention heads; layers: each in turn, one at a time."""
+    sparsity: tuple[Share, ...] = Field(default=(0.5,), min_length=1)
+    """Shares of the channels or heads."""
+    pruner: Literal["L1", "L2", "FPGM"] = "L2"
+    """Who chooses which."""
+    epochs: int = Field(default=5, ge=0)
+    """Of training from what is left, by the network's own loss."""
+
+
 class Target(Section):
     """What the chosen recipe must reach on the candidate; null: no limit."""
 
@@ -86,6 +102,9 @@ class Compress(Section):
     """The recipes that are tried and the rule that picks one."""
 
     export: Export = Export()
+    forms: tuple[Form, ...] = ()
+    """What is made by training beside the export's own forms; each takes part in every recipe."""
+    slim: Slim = Slim()
     precision: tuple[Precision, ...] = Field(default=("int8", "int4"), min_length=1)
     sparsity: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(default=(0.0, 0.5, 0.75), min_length=1)
     """Shares of sparse entries that are pruned; of vector columns where there are no such entries."""

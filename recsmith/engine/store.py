@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,11 @@ def load_learnt(folder: Path | str) -> tuple[Architecture, dict[str, torch.Tenso
     path = Path(folder) / META
     chosen = architecture(read_json(path).get("architecture"), f"{path}: architecture")
     return chosen, _read(Path(folder) / LEARNT) if isinstance(chosen, Gnn) else None
+
+
+def with_learnt(fitted: Fitted, folder: Path | str) -> Fitted:
+    """``fitted`` as :func:`load_model` read it from ``folder``, with what it learnt."""
+    return replace(fitted, learnt=load_learnt(folder)[1])
 
 
 def _read(path: Path, *names: str) -> dict[str, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""Structured pruning of a network: channels or heads that NNI chooses, or a layer, go from all weights at once."""
