@@ -12,6 +12,9 @@ from recsmith.search import choose, drive, pareto
 from recsmith.search.attempt import tried
 from recsmith.search.blending import blend
 from recsmith.search.confirm import confirm, price
+from recsmith.search.earlier import advice, brought
+from recsmith.search.features import features
+from recsmith.search.meta import meta_of
 from recsmith.search.nas.found import node_scores_csv
 from recsmith.search.rescore import refit, rescore
 from recsmith.search.served import Catalogue, catalogue
@@ -31,7 +34,7 @@ def run(context: Context) -> None:
     params = context.section("search", Search)
     cutoffs = context.value("evaluate", Evaluate, "cutoffs")
     graph = Graph.load(FIT)
-    task = task_of(params, context.run, FIT, VALID, context.work, cutoffs, SPECTRA)
+    task = _warmed(context, params, task_of(params, context.run, FIT, VALID, context.work, cutoffs, SPECTRA), graph)
     context.say(f"{graph.n_users:,} users, {graph.n_items:,} items, {graph.n_edges:,} interactions")
     size = SearchSpace(task.space).size
     context.say(f"the space holds {size:,} different candidates; {task.trials} are tried by {task.strategy}")
@@ -51,10 +54,21 @@ def run(context: Context) -> None:
         )
     choose.write(context.out, task, rows, best)
     _trust(context, task, rows, sizes)
+    write_json(context.out / "meta.json", meta_of(graph, params.metric, rows, answers).model_dump(mode="json"))
     write_text(context.out / "node_scores.csv", node_scores_csv(task))
     context.timing("trials", {str(answer.number + 1): answer.seconds for answer in answers})
     context.timing("known", sum(answer.known for answer in answers))
     _report(context, params.metric, rows, best, tracked=params.track_trials)
+
+
+def _warmed(context: Context, params: Search, task: Task, graph: Graph) -> Task:
+    """The task with what earlier searches on other data found best."""
+    if not params.warm_start:
+        return task
+    found = advice(features(graph), brought(DATA / "earlier/runs.json", params.warm_start))
+    names = ", ".join(f"{name} ({distance:.2f})" for name, distance in found.near)
+    context.say(f"the data of earlier searches, the nearest first: {names}")
+    return task.model_copy(update={"earlier": found.settings})
 
 
 def _incumbent(context: Context, task: Task) -> list[choose.Candidate]:

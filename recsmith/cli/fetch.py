@@ -1,4 +1,4 @@
-"""``recsmith fetch``: bring the data of the parameters to ``data/raw``."""
+"""``recsmith fetch``: bring the data of the parameters to ``data/raw``, and what earlier searches left."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_section
 from recsmith.config.retrain import INCUMBENT
+from recsmith.config.search import EARLIER, RESULTS, Search
 from recsmith.config.sections import check
 from recsmith.locks import check_present
 from recsmith.retrain.incumbent import ensure
+from recsmith.search.earlier import bring
 from recsmith.sources.fetch import fetch
 
 
@@ -24,6 +26,8 @@ def run(args: argparse.Namespace) -> None:
     """Check all parameters, then fetch into the folder that holds them; ``RECSMITH_MIRROR`` is looked up first."""
     check(args.params)
     check_present(args.params.parent)
-    ensure(args.params.parent / INCUMBENT)
+    root = args.params.parent
+    bring(read_section(args.params, "search", Search).warm_start, root, Path(RESULTS), root / EARLIER)
+    ensure(root / INCUMBENT)
     params = read_section(args.params, "ingest", Ingest)
-    fetch(params, args.params.parent, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))
+    fetch(params, root, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))

@@ -23,6 +23,10 @@ from recsmith.model.names import (
     check_metric,
 )
 
+EARLIER = "data/earlier/runs.json"
+"""Where ``recsmith fetch`` brings what the searches of ``warm_start`` left; outside the line, which reads it."""
+RESULTS = "data/search"
+"""Where a search's results lie in a project."""
 TUNERS = ("random", "grid", "tpe", "evolution", "hyperband", "bohb", "reinforce", "ppo", "pso")
 IN_PROCESS = ("regularized_evolution", "policy", "enas", "darts", "gumbel_darts", "one_shot_random")
 STRATEGIES = (*TUNERS, *IN_PROCESS)
@@ -184,6 +188,9 @@ class Search(Section):
     published: int = Field(default=4, ge=0)
     """So many settings of papers that the space holds are tried first, by strategies that propose one candidate after
     the other; 0: the strategy begins at once."""
+    warm_start: tuple[str, ...] = ()
+    """Folders of finished searches on other data (``data/search``, or the project that holds it): the best settings of
+    the data sets that are most like this one are tried before the published ones."""
     inherit: bool = False
     """Networks begin from the weights of the nearest finished trial; the best are then trained from scratch."""
     refine: float = Field(default=0.0, ge=0, lt=1)

@@ -65,6 +65,11 @@ def check(task: Task) -> None:
             f"params.yaml: search.nodes: the strategy {task.strategy} trains in this process and uses no nodes. Those "
             f"that do: {', '.join(named('tuner'))} (search.strategy)."
         )
+    if task.earlier and STRATEGIES[task.strategy].driver != "tuner":
+        raise UserError(
+            f"params.yaml: search.warm_start: the strategy {task.strategy} takes no settings of others. Remove the "
+            f"earlier searches, or take one of {', '.join(named('tuner'))} (search.strategy)."
+        )
     if task.inherit:
         _check_inheritance(task)
     if task.rungs.shares:

@@ -1,7 +1,8 @@
-"""Settings that papers and we found good, as the nearest proposals of a space: what to try first."""
+"""Settings that papers, we and earlier searches found good, as the nearest proposals of a space: what to try first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from recsmith.search.tree import Tree, branch
@@ -74,10 +75,28 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 """Knob -> value; of knobs that are not named the first value of the space is taken."""
 
 
+EARLIER = 4
+"""At most so many settings of earlier searches are tried."""
+
+
+def first(tree: Tree, earlier: Iterable[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """What to try first: the best of earlier searches, then ``number`` of what was published.
+
+    In this order: the earlier ones were measured here, on data that this is most like.
+    """
+    known = held(tree, earlier)[:EARLIER]
+    return known + [proposal for proposal in published(tree)[:number] if proposal not in known]
+
+
 def published(tree: Tree) -> list[dict[str, Any]]:
-    """The settings that a space holds, each as its nearest proposal, in their order."""
+    """The published settings that a space holds, each as its nearest proposal, in their order."""
+    return held(tree, SETTINGS)
+
+
+def held(tree: Tree, settings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The different nearest proposals of ``settings``, in their order; those with names that the space lacks drop."""
     found: list[dict[str, Any]] = []
-    for setting in SETTINGS:
+    for setting in settings:
         proposal = nearest(tree, setting)
         if proposal is not None and proposal not in found:
             found.append(proposal)

@@ -42,7 +42,9 @@ def rounds(task: Task, run: Callable[[Task], list[Answer]], say: Say) -> list[An
     rest = _rest(task, coarse, time.monotonic() - started)
     if rest is None:
         return coarse
-    fine = run(rest.model_copy(update={"space": space, "trials": min(rest.trials, after), "published": 0}))
+    fine = run(
+        rest.model_copy(update={"space": space, "trials": min(rest.trials, after), "published": 0, "earlier": ()})
+    )
     return [*coarse, *(one.model_copy(update={"number": one.number + len(coarse)}) for one in fine)]
 
 

@@ -75,6 +75,8 @@ class Task(Section):
     trials: int
     published: int
     """So many published settings are tried first."""
+    earlier: tuple[dict[str, Any], ...] = ()
+    """Settings that earlier searches found best, tried before these: knob -> value."""
     refine: float
     """Share of the trials after which the space is narrowed; 0: it is not."""
     total_epochs: int | None

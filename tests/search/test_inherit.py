@@ -238,7 +238,10 @@ def test_candidates_on_rungs_go_on_from_their_own_lower_rung(data: Path, tmp_pat
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"nodes": [{"host": "a", "user": "b", "key_file": "c", "python": "/usr/bin/python3"}]}, "search.inherit: weights are not sent"),
+        (
+            {"nodes": [{"host": "a", "user": "b", "key_file": "c", "python": "/usr/bin/python3"}]},
+            "search.inherit: weights are not sent",
+        ),
         ({"strategy": "darts"}, "search.inherit: darts shares weights .* take one of random, "),
     ],
 )

@@ -14,6 +14,7 @@ from recsmith.config.base import Run
 from recsmith.model.architecture import Filter
 from recsmith.model.record import Record, write_records
 from recsmith.search import drive, plain
+from recsmith.search.earlier import bring
 from stages import search as stage
 
 SEARCH = {"preset": "filters", "trials": 5, "space": {"filters": ["linear", "neighbours", "ridge"]}, "folds": 2}
@@ -64,7 +65,7 @@ def test_the_stage_writes_winner_tables_front_and_trust(tmp_path: Path) -> None:
     context = searched(tmp_path)
     out = context.out
     assert sorted(path.name for path in out.iterdir()) == (
-        ["best.json", "history.csv", "node_scores.csv", "pareto.csv", "trials.csv", "trust.json"]
+        ["best.json", "history.csv", "meta.json", "node_scores.csv", "pareto.csv", "trials.csv", "trust.json"]
     )
     table = list(csv.DictReader((out / "trials.csv").open()))
     assert (table[0]["number"], table[0]["name"]) == ("0", "item_knn")
@@ -95,3 +96,26 @@ def test_a_winner_may_be_the_smallest_of_the_good(tmp_path: Path) -> None:
         sizes[str(rule)] = front[table[crowned]]
     assert sizes["{'smallest_within': 0.99}"] == min(front.values())
     assert sizes["best"] >= min(front.values())
+
+
+def test_a_search_begins_with_what_an_earlier_one_on_other_data_found(tmp_path: Path) -> None:
+    values = {"preset": "filters", "strategy": "random", "folds": 1, "published": 0, "trials": 3}
+    earlier = searched(tmp_path, **values).out.rename(tmp_path / "earlier")
+    tastes(tmp_path / "data/graph", users=50, seed=9)
+    bring(["earlier"], tmp_path, Path("data/search"), tmp_path / "data/earlier/runs.json")
+    context = searched(tmp_path, **{**values, "trials": 4}, warm_start=["earlier"])
+    assert "the data of earlier searches, the nearest first: earlier (" in "\n".join(context.lines)
+    best = json.loads((earlier / "meta.json").read_text())["best"]
+    table = [row for row in csv.DictReader((context.out / "trials.csv").open()) if row["name"] == "trial"]
+    assert [row["kind"] for row in table[:3]] == [one["knobs"]["kind"] for one in best]
+
+
+def test_a_winner_that_inherited_was_trained_from_its_own_start(tmp_path: Path) -> None:
+    space = {"families": ["gnn"], "operators": ["lightgcn"], "layers": [1, 2], "dimension": [4, 8], "loss": ["bpr"]}
+    values = {"preset": "gnn", "space": space, "folds": 1, "inherit": True, "max_epochs": 2, "finalists": 1}
+    context = searched(tmp_path, **values)
+    table = list(csv.DictReader((context.out / "trials.csv").open()))
+    best = json.loads((context.out / "best.json").read_text())["record"]
+    assert sum(bool(row["parent"]) for row in table) == 3
+    assert best["parent"] is None
+    assert "the best 1 networks that inherited are trained again" in "\n".join(context.lines)

@@ -78,6 +78,7 @@ def settings_of(task: Task) -> Settings:
         shares=rungs.shares,
         keep=rungs.keep,
         published=task.published,
+        earlier=task.earlier,
         inherit=task.inherit,
     )
 

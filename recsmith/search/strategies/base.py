@@ -20,7 +20,7 @@ from recsmith import guard
 from recsmith.config.base import Section
 from recsmith.files import digest
 from recsmith.search.parents import Parents
-from recsmith.search.published import published
+from recsmith.search.published import first
 from recsmith.search.store import Answers
 from recsmith.search.tree import NUMBER, PARENT, Tree, proposals, sample
 
@@ -48,6 +48,8 @@ class Settings(Section):
     """One of so many candidates goes on to the next rung."""
     published: int = 0
     """So many published settings that the space holds are proposed first."""
+    earlier: tuple[dict[str, Any], ...] = ()
+    """Settings that earlier searches found best, proposed before these: knob -> value."""
     inherit: bool = False
     """A network is proposed with the key of the nearest finished one, whose weights it begins from."""
     away: bool = False
@@ -145,7 +147,7 @@ class Distinct(Ordered):
         """Take the space."""
         super().update_search_space(search_space)
         self.tree = search_space
-        self.first = deque(published(search_space)[: self.settings.published])
+        self.first = deque(first(search_space, self.settings.earlier, self.settings.published))
 
     def propose(self, number: int) -> dict[str, Any]:
         """A proposal that is new, published ones first; NoMoreTrialError where all have been made."""
