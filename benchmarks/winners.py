@@ -39,7 +39,7 @@ def main() -> None:
     found = read_json(args.json)["data"] if args.json.exists() else {}
     for name in args.data.split(","):
         found[name] = measured(name, read_sections(args.params))
-        write_json(args.json, measured_on() | {"settings": read_sections(args.params), "data": found})
+        write_json(args.json, measured_on() | {"data": found})
     print(report(found))
 
 
@@ -55,7 +55,8 @@ def measured(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         subprocess.run([sys.executable, "-m", "recsmith", "fetch"], cwd=root, env=env, check=True)
         start = time.perf_counter()
         subprocess.run(["dvc", "repro", "evaluate"], cwd=root, env=env, check=True)
-        return {"seconds": round(time.perf_counter() - start, 1), **_read(root / "data")}
+        seconds = round(time.perf_counter() - start, 1)
+        return {"settings": settings, "seconds": seconds, **_read(root / "data")}
 
 
 def _describe(name: str, root: Path, env: dict[str, str]) -> None:
