@@ -34,11 +34,15 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.winners", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="names of data sets, a comma between them")
     parser.add_argument("--params", type=Path, default=SETTINGS / "winners.yaml", help="what is changed in params.yaml")
+    parser.add_argument("--trials", type=int, help="candidates of each search (default: as --params says)")
     parser.add_argument("--json", type=Path, required=True, metavar="OUT", help="where the results are written")
     args = parser.parse_args()
+    settings = read_sections(args.params)
+    if args.trials:
+        settings["search"]["trials"] = args.trials
     found = read_json(args.json)["data"] if args.json.exists() else {}
     for name in args.data.split(","):
-        found[name] = measured(name, read_sections(args.params))
+        found[name] = measured(name, settings)
         write_json(args.json, measured_on() | {"data": found})
     print(report(found))
 
