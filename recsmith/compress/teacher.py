@@ -39,6 +39,10 @@ class Lesson:
         found = torch.cat((near, queries @ items[self.drawn].T), dim=1)
         return -(self.shares * torch.log_softmax(found / self.spread, dim=1)).sum(dim=1).mean()
 
+    def to(self, device: torch.device) -> Lesson:
+        """The same on a device."""
+        return Lesson(*(given.to(device) for given in (self.listed, self.drawn, self.shares, self.spread)))
+
 
 class Teacher:
     """A model that serves, and the lists that it gives to some people, made once."""

@@ -1,0 +1,46 @@
+"""A student, trained as its teacher was, as it serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recsmith.compress.export import export
+from recsmith.compress.origin import Origin
+from recsmith.config.compress import Compress
+from recsmith.engine.fit import Guide, fit
+from recsmith.errors import UserError
+from recsmith.model.architecture import architecture as read
+from recsmith.model.gnn import Gnn
+from recsmith.serving.model import ServingModel
+
+KEY = "params.yaml: compress.student"
+
+
+def dimensions(params: Compress, largest: int) -> list[int]:
+    """The dimensions that are asked for, the largest first; UserError where one is above ``largest``."""
+    for dimension in params.student.dimensions:
+        if dimension > largest:
+            raise UserError(
+                f"{KEY}.dimensions: {dimension} is not smaller than the winner. Known: 1 to {largest} for this form."
+            )
+    return sorted(set(params.student.dimensions), reverse=True)
+
+
+def resized(teacher: Gnn, dimension: int) -> Gnn:
+    """The network with vectors of another length, which propagates at every step; UserError where that is none."""
+    values = teacher.model_dump() | {"dimension": dimension, "propagate_every": 1}
+    student = read(values, f"{KEY}.dimensions = {dimension}")
+    assert isinstance(student, Gnn)
+    return student
+
+
+def trained(origin: Origin, student: Gnn, guide: Guide | None = None) -> ServingModel:
+    """``student`` after as many epochs as the winner had, or ``student.epochs``; its schedule spans exactly these."""
+    epochs = origin.params.student.epochs or origin.fitted.epochs
+    if not epochs:
+        raise UserError(f"{KEY}.epochs: the winner is a filter, which had none; say how long its student is trained.")
+    whole = replace(origin.settings, accumulate=1, fan_out=(), checkpoints=None, epochs=epochs, max_epochs=epochs)
+    fitted = fit(student, origin.graph, whole, say=origin.say, guide=guide)
+    origin.say(f"trained {epochs} epochs, loss {fitted.history[0]['loss']:.4f} to {fitted.history[-1]['loss']:.4f}")
+    params, settings = origin.params.export, origin.settings
+    return next(iter(export(fitted.model, origin.graph, params, settings.seed, settings.memory_mb).values()))
