@@ -130,7 +130,7 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
     chosen = ladder(candidate, setting, histories(data.fit, fading))
     everybody = histories(data.refit, fading)
     full = export(final.model, data.refit, EXPORT, run_of.seed, run_of.memory_mb)
-    beside, wanted = extra(setting.ladder, candidate.architecture), {row.recipe.form for _, row in chosen}
+    beside, wanted = extra(setting.ladder, candidate.architecture, print), {row.recipe.form for _, row in chosen}
     needed = {name: make for name, make in beside.items() if name in wanted}
     full |= made(needed, origin(final, data.refit, full, setting))
     reference: dict[str, Any] | None = None
@@ -157,7 +157,9 @@ def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[floa
     """For each mark the recipe that is best on valid among those that are small enough; the fp32 export first."""
     data, run_of = setting.data, setting.given.run
     exported = export(candidate.model, data.fit, EXPORT, run_of.seed, run_of.memory_mb)
-    exported |= made(extra(setting.ladder, candidate.architecture), origin(candidate, data.fit, exported, setting))
+    exported |= made(
+        extra(setting.ladder, candidate.architecture, print), origin(candidate, data.fit, exported, setting)
+    )
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
     calibration = Calibration(known, run_of.seed)
     plain = Recipe(Knobs(), next(iter(exported))).apply(exported, calibration)

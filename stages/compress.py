@@ -48,7 +48,7 @@ def run(context: Context) -> None:
     known = histories(fit, fading)
     judge = Judge(known, valid, cutoffs, metric, exact)
     exported = export(candidate.model, fit, params.export, seed, memory)
-    beside = extra(params, candidate.architecture)
+    beside = extra(params, candidate.architecture, context.say)
     if beside:
         exported |= made(beside, _origin(context, "candidate", candidate, fit, params, exported))
     calibration = Calibration(known, seed)

@@ -1,4 +1,4 @@
-"""Form ``edges``: the winner on a thinner graph. What is stored is as large; making it, and keeping it up, is cheaper."""
+"""Form ``edges``: the winner on a thinner graph. What is stored is as large; making it anew is cheaper."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from recsmith.serving.model import ServingModel
 
 
 def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
-    """``edges 70%``: a network propagates over so many of its edges, with the weights that it has; a filter is fitted to
-    them, and asked with whole histories. NoForm for a blend, whose parts may want different graphs."""
+    """``edges 70%``: a network propagates over so many of its edges, with the weights that it has; a filter is fitted
+    to them, and asked with whole histories. NoForm for a blend, whose parts may want different graphs."""
     if isinstance(architecture, Blend):
         raise NoForm("edges thins the graph of one network or filter; the winner is a blend.")
     return {f"edges {100 * (1 - share):.3g}%": partial(_made, share) for share in sorted(set(params.edges))}

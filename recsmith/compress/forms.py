@@ -5,19 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from recsmith.compress.origin import Form, Origin
+from recsmith.compress import edges
+from recsmith.compress.origin import Form, NoForm, Origin
 from recsmith.compress.slim import form as slim
+from recsmith.compress.student import distilled, graph_free, smaller
 from recsmith.config.compress import Compress
+from recsmith.engine.settings import Say
 from recsmith.model.architecture import Architecture
 from recsmith.serving.model import ServingModel
 
-EXTRA: dict[str, Callable[[Compress, Architecture], dict[str, Form]]] = {"slim": slim.forms}
-"""By the words of ``compress.forms``, what each stands for; UserError where an architecture has no such form."""
+EXTRA: dict[str, Callable[[Compress, Architecture], dict[str, Form]]] = {
+    "slim": slim.forms,
+    "smaller": smaller.forms,
+    "distilled": distilled.forms,
+    "graph_free": graph_free.forms,
+    "edges": edges.forms,
+}
+"""By the words of ``compress.forms``, what each stands for; NoForm where a family has no such form, UserError where the
+parameters ask an architecture for what it has not."""
 
 
-def extra(params: Compress, architecture: Architecture) -> dict[str, Form]:
-    """The forms that the parameters ask for, by their full name; none is made before it is called."""
-    return {name: make for word in params.forms for name, make in EXTRA[word](params, architecture).items()}
+def extra(params: Compress, architecture: Architecture, say: Say) -> dict[str, Form]:
+    """The forms that the parameters ask for, by their full name; none is made before it is called.
+
+    What a winner of this family cannot have is left out, and ``say`` is told why.
+    """
+    found: dict[str, Form] = {}
+    for word in dict.fromkeys(params.forms):
+        try:
+            found |= EXTRA[word](params, architecture)
+        except NoForm as reason:
+            say(f"{reason} It is left out (params.yaml: compress.forms).")
+    return found
 
 
 def made(forms: Mapping[str, Form], origin: Origin) -> dict[str, ServingModel]:

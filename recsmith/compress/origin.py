@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recsmith.config.compress import Compress
 from recsmith.engine.settings import FitSettings, Fitted, Say
+from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.serving.model import ServingModel
 
@@ -28,3 +29,7 @@ class Origin:
 
 
 Form = Callable[[Origin], ServingModel]
+
+
+class NoForm(UserError):
+    """The winner is of a family that cannot have such a form, whatever the parameters say."""

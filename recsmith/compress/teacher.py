@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from recsmith.serving.model import Batch, ServingModel, top_k
 
@@ -15,19 +16,23 @@ DRAWN = 8
 """Times as many drawn items beside them."""
 TEMPERATURE = 0.3
 """Of both softmaxes, over the spread of the teacher's scores."""
+LEFT_OUT = -1e9
+"""A score that leaves an item out of a softmax without being infinite."""
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What a teacher says of B people: the items that it ranks first, drawn others, and their shares.
 
-    Shapes: listed (B, c), drawn (d,) int64; shares (B, c + d) float32, 1 in each row; spread (B, 1) float32.
+    Shapes: listed (B, c), drawn (d,) int64; shares (B, c + d) float32, 1 in each row; spread (B, 1) float32; seen
+    (B, c + d) bool: of a person's history, which no list holds and nobody is compared by.
     """
 
     listed: torch.Tensor
     drawn: torch.Tensor
     shares: torch.Tensor
     spread: torch.Tensor
+    seen: torch.Tensor
 
     def loss(self, queries: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """Cross-entropy between the softmaxes of teacher and student over these items, a mean over people.
@@ -36,12 +41,12 @@ class Lesson:
         Shapes: queries (B, r), items (I, r) of the student -> ().
         """
         near = torch.einsum("br,bcr->bc", queries, items[self.listed])
-        found = torch.cat((near, queries @ items[self.drawn].T), dim=1)
-        return -(self.shares * torch.log_softmax(found / self.spread, dim=1)).sum(dim=1).mean()
+        found = torch.cat((near, queries @ items[self.drawn].T), dim=1) / self.spread
+        return -(self.shares * torch.log_softmax(found.masked_fill(self.seen, LEFT_OUT), dim=1)).sum(dim=1).mean()
 
     def to(self, device: torch.device) -> Lesson:
         """The same on a device."""
-        return Lesson(*(given.to(device) for given in (self.listed, self.drawn, self.shares, self.spread)))
+        return Lesson(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class Teacher:
@@ -58,11 +63,15 @@ class Teacher:
     def lesson(self, rows: np.ndarray, draw: np.random.Generator) -> Lesson:
         """What it says of the people at ``rows``. Shapes: rows (B,) int."""
         drawn = draw.integers(0, self.model.n_items, DRAWN * self.items.shape[1])
-        scores = np.concatenate((self.scores[rows], self._of(self.people.take(rows), drawn)), axis=1)
-        given = torch.from_numpy(scores)
-        spread = TEMPERATURE * given.std(dim=1, keepdim=True).clamp_min(1e-12)
-        listed = torch.from_numpy(self.items[rows])
-        return Lesson(listed, torch.from_numpy(drawn), torch.softmax(given / spread, dim=1), spread)
+        people = self.people.take(rows)
+        scores = np.concatenate((self.scores[rows], self._of(people, drawn)), axis=1)
+        seen = np.zeros(scores.shape, bool)
+        seen[:, self.items.shape[1] :] = _touched(people, drawn, self.model.n_items)
+        deviation = np.nanstd(np.where(seen, np.nan, scores), axis=1, keepdims=True)
+        spread = torch.from_numpy(TEMPERATURE * np.maximum(deviation, 1e-12))
+        hidden = torch.from_numpy(seen)
+        shares = torch.softmax((torch.from_numpy(scores) / spread).masked_fill(hidden, LEFT_OUT), dim=1)
+        return Lesson(torch.from_numpy(self.items[rows]), torch.from_numpy(drawn), shares, spread, hidden)
 
     def _of(self, batch: Batch, items: np.ndarray) -> np.ndarray:
         """Scores of some items. Shapes: items (d,) int -> (B, d) float32."""
@@ -71,3 +80,10 @@ class Teacher:
             return self.model.rest(batch)[:, items]
         found = self.model.vectors(batch) @ vectors.rows(items).T
         return found if self.model.sparse is None else found + self.model.rest(batch)[:, items]
+
+
+def _touched(batch: Batch, items: np.ndarray, n_items: int) -> np.ndarray:
+    """Which of some items are in each history. Shapes: items (d,) int -> (B, d) bool."""
+    ones = np.ones(len(batch.indices), np.float32)
+    matrix = sparse.csr_matrix((ones, batch.indices, batch.indptr), shape=(len(batch), n_items))
+    return matrix[:, items].toarray() > 0

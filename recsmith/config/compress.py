@@ -10,7 +10,7 @@ from recsmith.config.base import Section
 
 Precision = Literal["float32", "float16", "int8", "int4", "int2", "int1", "product"]
 Pruner = Literal["L1", "L2", "FPGM", "SVD"]
-Form = Literal["slim"]
+Form = Literal["slim", "smaller", "distilled", "graph_free", "edges"]
 Unit = Literal["channels", "heads", "layers"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -74,6 +74,19 @@ class Slim(Section):
     """Of training from what is left, by the network's own loss."""
 
 
+class Student(Section):
+    """Forms ``smaller``, ``distilled`` and ``graph_free``: another model, with shorter vectors, trained anew."""
+
+    dimensions: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32,), min_length=1)
+    """Lengths of its vectors, below the winner's; graph_free: at most the winner's."""
+    distil: tuple[Literal["rank", "layers"], ...] = Field(default=("rank",), min_length=1)
+    """What ``distilled`` learns from the winner: its lists, or what each of its layers makes (by NNI)."""
+    weight: float = Field(default=1.0, gt=0)
+    """Of what the winner teaches, beside the student's own loss."""
+    epochs: int = Field(default=0, ge=0)
+    """0: as many as the winner had."""
+
+
 class Target(Section):
     """What the chosen recipe must reach on the candidate; null: no limit."""
 
@@ -105,6 +118,9 @@ class Compress(Section):
     forms: tuple[Form, ...] = ()
     """What is made by training beside the export's own forms; each takes part in every recipe."""
     slim: Slim = Slim()
+    student: Student = Student()
+    edges: tuple[Share, ...] = Field(default=(0.3,), min_length=1)
+    """Form ``edges``: shares of the graph's edges that go before a network propagates, or a filter is fitted."""
     precision: tuple[Precision, ...] = Field(default=("int8", "int4"), min_length=1)
     sparsity: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(default=(0.0, 0.5, 0.75), min_length=1)
     """Shares of sparse entries that are pruned; of vector columns where there are no such entries."""

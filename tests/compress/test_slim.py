@@ -28,7 +28,6 @@ from recsmith.engine.fit import FitSettings, fit
 from recsmith.engine.network.gnn import Network
 from recsmith.errors import UserError
 from recsmith.model.gnn import Gnn
-from recsmith.model.item_filter import Filter
 from recsmith.model.names import COMBINATIONS, OPERATORS
 
 D = 8
@@ -122,16 +121,16 @@ def test_a_slim_form_is_half_the_bytes_is_trained_on_and_repeats() -> None:
     architecture, said = Gnn(dimension=D, operators=("gcn", "gcn"), learning_rate=0.01), []
     params = Compress(forms=("slim",), slim=Slim(units=("channels", "layers"), epochs=1))
     given = origin(architecture, params, said)
-    found = made(extra(params, architecture), given)
+    found = made(extra(params, architecture, print), given)
     assert list(found) == ["slim 50% of channels", "slim without layer 1", "slim without layer 2"]
     half = found["slim 50% of channels"]
     assert (half.rank, half.n_items) == (D // 2, given.exact.n_items)
     assert any("slim 50% of channels: parameters 1,344 -> 640, multiply-adds of a propagation" in text for text in said)
-    again = made(extra(params, architecture), given)["slim 50% of channels"]
+    again = made(extra(params, architecture, print), given)["slim 50% of channels"]
     everybody = histories(graph())
     assert np.array_equal(half.scores(everybody), again.scores(everybody))
     untrained = params.model_copy(update={"slim": params.slim.model_copy(update={"epochs": 0})})
-    plain = made(extra(untrained, architecture), replace(given, params=untrained))["slim 50% of channels"]
+    plain = made(extra(untrained, architecture, print), replace(given, params=untrained))["slim 50% of channels"]
     assert not np.array_equal(half.scores(everybody), plain.scores(everybody))
     small = Recipe(Knobs("int8"), "slim 50% of channels").apply(found, Calibration(everybody))
     assert small.model_bytes < half.model_bytes / 2
@@ -151,7 +150,6 @@ def test_fewer_channels_cost_less_than_in_proportion() -> None:
 @pytest.mark.parametrize(
     ("architecture", "slim", "message"),
     [
-        (Filter(), Slim(), "the winner is a filter"),
         (Gnn(operators=("conv1d",)), Slim(), "Operator conv1d mixes neighbouring channels"),
         (
             Gnn(operators=("gcn",)),
@@ -163,10 +161,10 @@ def test_fewer_channels_cost_less_than_in_proportion() -> None:
     ],
 )
 def test_what_cannot_be_pruned_is_refused_before_anything_is_trained(
-    architecture: Gnn | Filter, slim: Slim, message: str
+    architecture: Gnn, slim: Slim, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        extra(Compress(forms=("slim",), slim=slim), architecture)
+        extra(Compress(forms=("slim",), slim=slim), architecture, print)
 
 
 def test_weights_that_are_no_numbers_or_are_not_there_are_refused() -> None:
@@ -176,4 +174,4 @@ def test_weights_that_are_no_numbers_or_are_not_there_are_refused() -> None:
     broken = {**given.fitted.learnt, "embeddings": given.fitted.learnt["embeddings"] * np.nan}
     for learnt_then, message in ((broken, "not finite"), (None, "weights of the network are not there")):
         with pytest.raises(UserError, match=message):
-            made(extra(params, architecture), replace(given, fitted=replace(given.fitted, learnt=learnt_then)))
+            made(extra(params, architecture, print), replace(given, fitted=replace(given.fitted, learnt=learnt_then)))

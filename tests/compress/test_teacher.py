@@ -24,7 +24,11 @@ def test_a_lesson_holds_the_list_that_the_teacher_serves_and_its_shares(family: 
     assert lesson.drawn.shape == (8 * LISTED,)
     scores = model.scores(people.take(rows))
     items = np.concatenate((lesson.listed.numpy(), np.tile(lesson.drawn.numpy(), (3, 1))), axis=1)
-    expected = np.take_along_axis(scores, items, axis=1) / lesson.spread.numpy()
+    history = np.zeros(scores.shape, bool)
+    history[people.take(rows).rows, people.take(rows).indices] = True
+    seen = np.take_along_axis(history, items, axis=1)
+    assert np.array_equal(lesson.seen.numpy(), seen)
+    expected = np.where(seen, -np.inf, np.take_along_axis(scores, items, axis=1) / lesson.spread.numpy())
     shares = np.exp(expected - expected.max(axis=1, keepdims=True))
     np.testing.assert_allclose(lesson.shares.numpy(), shares / shares.sum(axis=1, keepdims=True), atol=1e-5)
 

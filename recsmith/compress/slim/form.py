@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recsmith.compress.export import export
-from recsmith.compress.origin import Form, Origin
+from recsmith.compress.origin import Form, NoForm, Origin
 from recsmith.compress.slim.cut import sliced, smaller
 from recsmith.compress.slim.layers import removable, without
 from recsmith.compress.slim.norms import by_norm
@@ -28,11 +28,9 @@ Cut = Callable[[Origin, Gnn, Weights], tuple[Gnn, Weights]]
 
 
 def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
-    """``slim 50% of channels``, ``slim 50% of heads``, ``slim without layer 2``; UserError where it is no network."""
+    """``slim 50% of channels``, ``slim 50% of heads``, ``slim without layer 2``; NoForm where it is no network."""
     if not isinstance(architecture, Gnn):
-        raise UserError(
-            f"params.yaml: compress.forms: slim prunes networks; the winner is a {architecture.family}. Leave it out."
-        )
+        raise NoForm(f"slim prunes networks as a whole; the winner is a {architecture.family}.")
     found: dict[str, Form] = {}
     for unit in dict.fromkeys(params.slim.units):
         if unit == "layers":

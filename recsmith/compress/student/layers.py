@@ -31,7 +31,7 @@ class _Distiller(Adaptive1dLayerwiseDistiller):
         names = [f"operators.{layer}" for layer in range(len(teacher.operators))] + ["combination"]
         sizes = _sizes(teacher, adjacency)
         targets = [_target(name, weight / (len(names) * sizes[name])) for name in names]
-        super().__init__(student, targets, None, teacher, lambda batch, model: model(batch))  # pyright: ignore[reportArgumentType]
+        super().__init__(student, targets, None, teacher, lambda batch, model: model(batch))  # pyright: ignore[reportCallIssue, reportArgumentType]
         self.track_forward(adjacency)
         self._register_trans_linear()
         self.kept = {name: self._teacher_target_spaces[name][OUTPUT].hidden_state for name in names}
@@ -42,6 +42,7 @@ class _Distiller(Adaptive1dLayerwiseDistiller):
 
     def compute_distill_loss(self) -> torch.Tensor:
         for name, found in self.kept.items():
+            assert found is not None
             self._teacher_target_spaces[name][OUTPUT].hidden_state = found
         return super().compute_distill_loss()  # pyright: ignore[reportReturnType]
 

@@ -27,9 +27,8 @@ def dimensions(params: Compress, largest: int) -> list[int]:
 
 
 def resized(teacher: Gnn, dimension: int) -> Gnn:
-    """The network with vectors of another length, which propagates at every step; UserError where that is none."""
-    values = teacher.model_dump() | {"dimension": dimension, "propagate_every": 1}
-    student = read(values, f"{KEY}.dimensions = {dimension}")
+    """The network with vectors of another length; UserError where that is none."""
+    student = read(teacher.model_dump() | {"dimension": dimension}, f"{KEY}.dimensions: {dimension}")
     assert isinstance(student, Gnn)
     return student
 
@@ -38,9 +37,13 @@ def trained(origin: Origin, student: Gnn, guide: Guide | None = None) -> Serving
     """``student`` after as many epochs as the winner had, or ``student.epochs``; its schedule spans exactly these."""
     epochs = origin.params.student.epochs or origin.fitted.epochs
     if not epochs:
-        raise UserError(f"{KEY}.epochs: the winner is a filter, which had none; say how long its student is trained.")
-    whole = replace(origin.settings, accumulate=1, fan_out=(), checkpoints=None, epochs=epochs, max_epochs=epochs)
-    fitted = fit(student, origin.graph, whole, say=origin.say, guide=guide)
-    origin.say(f"trained {epochs} epochs, loss {fitted.history[0]['loss']:.4f} to {fitted.history[-1]['loss']:.4f}")
-    params, settings = origin.params.export, origin.settings
+        raise UserError(f"{KEY}.epochs = 0: the winner is a filter, which had none. Say how long its student learns.")
+    settings = replace(origin.settings, checkpoints=None, epochs=epochs, max_epochs=epochs)
+    if guide is not None:
+        student = student.model_copy(update={"propagate_every": 1})
+        settings = replace(settings, accumulate=1, fan_out=())
+    fitted = fit(student, origin.graph, settings, say=origin.say, guide=guide)
+    losses = [row["loss"] for row in fitted.history]
+    origin.say(f"trained {epochs} epochs, loss {losses[0]:.4f} to {losses[-1]:.4f}")
+    params = origin.params.export
     return next(iter(export(fitted.model, origin.graph, params, settings.seed, settings.memory_mb).values()))
