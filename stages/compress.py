@@ -14,6 +14,7 @@ from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
 from recsmith.compress.forms import extra, made
 from recsmith.compress.histories import histories
+from recsmith.compress.index import indexed
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
 from recsmith.compress.measure import Bench, measure
@@ -30,6 +31,7 @@ from recsmith.model.record import cutoffs_with
 from recsmith.search.batch import batch_size
 from recsmith.serving.bundle import load
 from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.inverted import words
 from recsmith.serving.model import ServingModel
 from recsmith.tables.columns import ITEM, TITLE, USER
 from stages._fitting import fitting
@@ -73,20 +75,22 @@ def run(context: Context) -> None:
         full |= made(wanted, _origin(context, "final", final, refit, params, full))
     everybody = histories(refit, fading)
     small = replace(chosen.recipe.apply(full, Calibration(everybody, seed)), fold_in=FoldIn(recency=fading))
+    found = indexed(small, everybody, params.index, seed)
+    context.say(f"index: {words(found.said)}")
     users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
     people = pack.People(users.column(USER).to_pylist(), everybody)
     quality = {f"valid {metric}": chosen.metrics[metric], "retained on valid": chosen.retained}
     meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name, "quality": quality}
-    meta["export_bytes"] = reference
-    pack.write(context.out / "bundle", small, items.column(ITEM).to_pylist(), people, meta, _titles(items))
+    meta |= {"export_bytes": reference, "index": found.said}
+    pack.write(context.out / "bundle", found.model, items.column(ITEM).to_pylist(), people, meta, _titles(items))
     load(context.out / "bundle")
     timed = params.target.p99_ms is not None
     records.write_table(context.out / "pareto.csv", rows, chosen, timed=timed)
     records.write_choice(
-        context.out / "choice.json", rows, chosen, exact, metric, reference, small.model_bytes, timed=timed
+        context.out / "choice.json", rows, chosen, judge, reference, found.model.model_bytes, timed=timed
     )
     context.timing("p99_ms", {row.name: row.p99_ms for row in rows})
-    context.say(f"chosen: {chosen.name}, {small.model_bytes:,} bytes")
+    context.say(f"chosen: {chosen.name}, {found.model.model_bytes:,} bytes")
     context.metric("retained", chosen.retained)
     context.metric("ratio", chosen.ratio)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from recsmith.cli._bundles import DEFAULT, plain_folder
 from recsmith.serving.contents import Contents, contents
+from recsmith.serving.inverted import words
 
 SHOWN = ("items", "users", "rank", "recipe", "recsmith", "version", "digest")
 
@@ -40,6 +41,8 @@ def lines(found: Contents) -> Iterator[str]:
         yield f"{'model:':<12}{architecture.get('family', '?')} {architecture.get('kind') or _operators(architecture)}"
     for name, value in (manifest.get("quality") or {}).items():
         yield f"{name + ':':<12}{_text(value)}"
+    if "index" in manifest:
+        yield f"{'index:':<12}{words(manifest['index'])}"
     for parent in manifest.get("parents") or []:
         yield f"{'parent:':<12}{parent}"
     yield from _bytes(found)

@@ -14,6 +14,7 @@ from recsmith.errors import UserError
 from recsmith.privacy.pseudonyms import stored
 from recsmith.serving.arrow import write_parquet
 from recsmith.serving.bundle import Answer, Bundle, Lists
+from recsmith.serving.inverted import words
 from recsmith.serving.strings import Strings
 
 
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace) -> None:
     with opened(args.bundle) as bundle:
         if args.k > len(bundle.items):
             warn(f"k = {args.k} is more than the {len(bundle.items)} items of the catalogue; lists end sooner.")
+        if bundle.model.index is not None:
+            warn(f"approximate: {words(bundle.manifest['index'])}; lists of several users are exact.")
         if args.users is not None:
             _users(bundle, args)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,10 +52,20 @@ class Judge:
         chosen = values[self.metric]
         reach = NORMAL * float(chosen.std()) / max(1, len(chosen)) ** 0.5
         middle = float(chosen.mean()) if len(chosen) else 0.0
-        member = slice_of(np.diff(batch.indptr), ACTIVITY)
-        named = {name: chosen[member == number] for number, name in enumerate(slice_names(ACTIVITY))}
-        slices = {name: float(inside.mean()) for name, inside in named.items() if len(inside)}
+        slices = {name: float(chosen[inside].mean()) for name, inside in self._slices.items()}
         return Found(mean(values), slices, (middle - reach, middle + reach))
+
+    @cached_property
+    def _slices(self) -> dict[str, np.ndarray]:
+        """The users of each slice of activity that has some, by their places among ``relevant.users``."""
+        member = slice_of(np.diff(self.histories.indptr)[self.relevant.users], ACTIVITY)
+        places = {name: np.flatnonzero(member == number) for number, name in enumerate(slice_names(ACTIVITY))}
+        return {name: inside for name, inside in places.items() if len(inside)}
+
+    @property
+    def slice_users(self) -> dict[str, int]:
+        """How many users each slice of activity has."""
+        return {name: len(inside) for name, inside in self._slices.items()}
 
     def retained(self, metrics: dict[str, float]) -> float:
         """Share of the exact model's metric; 1 where the exact model has none to lose."""

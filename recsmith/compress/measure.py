@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,8 @@ def _proposed(bench: Bench, params: Compress, seed: int) -> Iterator[tuple[Row, 
     """The recipes of the strategy, each after the tuner was told what the one before is worth to the rule."""
     space, strategy = tree(params, bench.exported), params.search.strategy
     trials = size(space) if strategy == "grid" else params.search.trials
+    # It says its seed, which the parameters say already.
+    logging.getLogger("nni.tuner").setLevel(logging.WARNING)
     tuner = make(strategy, Settings(seed=seed, trials=trials))
     tuner.update_search_space(space)
     for number in range(trials):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recsmith.compress.choose import Row, pareto
+from recsmith.compress.judge import Judge
 from recsmith.files import write_json, write_text
 
 COLUMNS = (
@@ -53,8 +54,7 @@ def write_choice(
     path: Path | str,
     rows: list[Row],
     chosen: Row,
-    exact: dict[str, float],
-    metric: str,
+    judge: Judge,
     export: int,
     final: int,
     *,
@@ -67,14 +67,14 @@ def write_choice(
     """
     choice = {
         "recipe": {"name": chosen.name, **_knobs(chosen)},
-        "metric": metric,
+        "metric": judge.metric,
         "metrics": chosen.metrics,
-        "exact": exact,
+        "exact": judge.exact,
         "export": rows[0].metrics,
         "retained": chosen.retained,
         "bytes": {"chosen": final, "export": export},
         "ratio": export / final,
-        "slices": {"chosen": chosen.slices, "export": rows[0].slices},
+        "slices": {"chosen": chosen.slices, "export": rows[0].slices, "users": judge.slice_users},
         "reproducible": not timed,
     }
     write_json(path, choice)

@@ -14,21 +14,18 @@ from recsmith.serving.model import ServingModel
 
 
 def tree(params: Compress, exported: Mapping[str, ServingModel]) -> Tree:
-    """NNI's search space; a knob stands below the forms and precisions that read it."""
-    return {
-        "form": choice([{"_name": name, **_below_form(params, model)} for name, model in exported.items()]),
-        "precision": choice([_stored(params, name) for name in dict.fromkeys(params.precision)]),
-    }
+    """NNI's search space; a knob stands below the forms, shares and precisions that read it."""
+    return {"form": choice([{"_name": name, **_below_form(params, model)} for name, model in exported.items()])}
 
 
 def recipe_of(params: Compress, proposal: Mapping[str, Any]) -> Recipe:
     """The recipe that a proposal of :func:`tree` stands for."""
     values = flat(knobs_of(dict(proposal)))
-    form, epochs = values.pop("form"), values.pop("epochs", params.tune.epochs)
+    form, epochs = values.pop("form"), values.pop("epochs", 0)
     tune = params.tune.model_copy(update={"epochs": epochs})
     sparsity = float(values.pop("sparsity"))
-    # Where nothing is proposed, entries or nothing at all go, and no pruner of columns is read.
-    base = Knobs(block=params.block, bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune, refit=params.refit)
+    # What is not proposed is not read: models with entries are not tuned, and no pruner of columns asked.
+    base = Knobs(bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune, refit=params.refit)
     return Recipe(replace(base, sparsity=sparsity, **values), form)
 
 
@@ -38,20 +35,22 @@ def recipes(params: Compress, exported: Mapping[str, ServingModel]) -> list[Reci
 
 
 def _below_form(params: Compress, model: ServingModel) -> Tree:
-    shares = sorted(set(params.sparsity))
+    shares, blocks = sorted(set(params.sparsity)), model.item_vectors is not None
+    stored = {"precision": choice([_stored(params, name, blocks) for name in dict.fromkeys(params.precision)])}
     if model.sparse is not None:
-        return {"sparsity": choice([{"_name": repr(share)} for share in shares])}
+        return {"sparsity": choice([{"_name": repr(share)} for share in shares]), **stored}
     pruner = {"pruner": choice(params.search.pruner or (params.pruner,))}
     return {
         "sparsity": choice([{"_name": repr(share), **(pruner if share else {})} for share in shares]),
+        **stored,
         "epochs": choice(params.search.epochs or (params.tune.epochs,)),
     }
 
 
-def _stored(params: Compress, precision: str) -> dict[str, Any]:
+def _stored(params: Compress, precision: str, blocks: bool) -> dict[str, Any]:
     search = params.search
     if precision == "product":
         return {"_name": precision, "bytes_a_row": choice(search.bytes_a_row or (params.bytes_a_row,))}
-    if precision in IN_BLOCKS:
+    if precision in IN_BLOCKS and blocks:
         return {"_name": precision, "block": choice(search.block or (params.block,))}
     return {"_name": precision}

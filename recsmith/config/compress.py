@@ -87,6 +87,17 @@ class Student(Section):
     """0: as many as the winner had."""
 
 
+class Index(Section):
+    """What a query looks into: every item, or the lists of the nearest centroids alone."""
+
+    kind: Literal["auto", "exact", "ivf"] = "auto"
+    """auto: an index (ivf, inverted lists) from ``items`` on, where the recipe has vectors alone."""
+    items: int = Field(default=200_000, ge=1)
+    """From about so many items on a scan takes more than 5 ms in one of a hundred queries (docs/serving.md)."""
+    recall: float = Field(default=0.98, gt=0, le=1)
+    """Share of the exact 20 best that an index must find; it looks into as many lists as that takes."""
+
+
 class Target(Section):
     """What the chosen recipe must reach on the candidate; null: no limit."""
 
@@ -134,6 +145,7 @@ class Compress(Section):
     refit: int = Field(default=1, ge=0, le=5)
     """Rounds in which stored people are fitted to the items as they are stored; 0: none."""
     search: RecipeSearch = RecipeSearch()
+    index: Index = Index()
     min_retained: float = Field(default=0.99, ge=0, le=1)
     """The smallest recipe that keeps this share of the best is chosen; where none does, the best."""
     target: Target = Target()

@@ -47,11 +47,12 @@ class Inputs:
     training: list[Row] = field(default_factory=list)
     """``run`` (candidate, final), ``epoch``, ``loss`` and the metric where it was measured."""
     pareto: list[Row] = field(default_factory=list)
-    """Recipes: ``recipe``, ``bytes``, ``value`` (the metric on valid), ``ratio``, ``retained``, ``chosen``."""
+    """Recipes: ``recipe``, ``export``, ``bytes``, ``ratio``, ``retained``, ``value`` (the metric on valid) with ``low``
+    and ``high``, ``cost``, ``p99_ms`` (measured, or None), ``front``, ``chosen``."""
     gate: float | None = None
     """The lowest quality on valid that compression would have let through."""
     choice: Row = field(default_factory=dict)
-    """What compression chose: ``recipe``, ``metrics`` on valid, ``bytes`` (``chosen``, ``export``)."""
+    """What compression chose: ``recipe``, ``metrics`` and ``slices`` on valid, ``bytes`` (``chosen``, ``export``)."""
     checks: Row = field(default_factory=dict)
     """The report of the data checks."""
     audit: Row = field(default_factory=dict)

@@ -48,7 +48,9 @@ def read_inputs(
         trials=shape.trials(read_csv(line / "search/trials.csv"), metric),
         records=read_json(line / "baseline/records.json"),
         training=shape.training(read_csv(line / "train/history.csv"), metric),
-        pareto=shape.pareto(read_csv(line / "compress/pareto.csv"), metric),
+        pareto=shape.pareto(
+            read_csv(line / "compress/pareto.csv"), metric, timing(line / "compress").get("p99_ms", {})
+        ),
         gate=gate * choice["exact"][metric],
         choice=choice,
         checks=read_json(line / "validate/report.json"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from recsmith.report.inputs import Row
 
+ALL = "all users"
+
 
 def trials(rows: list[dict[str, str]], metric: str) -> list[Row]:
     """Search trials in their order (baselines, numbered 0, left out) with the best so far."""
@@ -31,18 +33,47 @@ def trials(rows: list[dict[str, str]], metric: str) -> list[Row]:
     return shaped
 
 
-def pareto(rows: list[dict[str, str]], metric: str) -> list[Row]:
-    """Recipes with their bytes and the metric on valid."""
+def pareto(rows: list[dict[str, str]], metric: str, p99_ms: dict[str, float]) -> list[Row]:
+    """Recipes with their bytes, their cost and the metric on valid; ``p99_ms`` was measured, by recipe."""
     return [
         {
             "recipe": row["recipe"],
+            "export": row["trial"] == "0",
             "bytes": int(row["bytes"]),
             "ratio": float(row["ratio"]),
             "retained": float(row["retained"]),
             "value": float(row[metric]),
+            "low": float(row["low"]),
+            "high": float(row["high"]),
+            "cost": int(row["cost"]),
+            "p99_ms": p99_ms.get(row["recipe"]),
+            "front": row["pareto"] == "1",
             "chosen": row["chosen"] == "1",
         }
         for row in rows
+    ]
+
+
+def losses(choice: Row) -> list[Row]:
+    """What the chosen recipe loses on valid against the fp32 export: all users, then each slice of activity.
+
+    ``slice``, ``users``, ``before``, ``after``, ``lost`` (a share; None where there was nothing to lose).
+    """
+    found = choice.get("slices") or {}
+    if not found.get("chosen"):
+        return []
+    users, metric = found["users"], choice["metric"]
+    whole = (ALL, sum(users.values()), choice["export"][metric], choice["metrics"][metric])
+    parts = ((name, users[name], found["export"][name], after) for name, after in found["chosen"].items())
+    return [
+        {
+            "slice": name,
+            "users": count,
+            "before": before,
+            "after": after,
+            "lost": 1 - after / before if before else None,
+        }
+        for name, count, before, after in (whole, *parts)
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from recsmith.report import labels
 from recsmith.report import numbers as n
 from recsmith.report.inputs import Inputs
+from recsmith.report.shape import losses
 from recsmith.tables.columns import SPLITS
 
 
@@ -183,11 +184,31 @@ def recipes(inputs: Inputs) -> Table:
     """Every way of compressing that was tried, smallest first."""
     rows = sorted(inputs.pareto, key=lambda row: row["bytes"])
     shown = [
-        [row["recipe"], n.size(row["bytes"]), f"{row['ratio']:.2f}×", n.score(row["value"]), n.percent(row["retained"])]
+        [
+            row["recipe"],
+            n.size(row["bytes"]),
+            f"{row['ratio']:.2f}×",
+            n.score(row["value"]),
+            f"{n.score(row['low'])} to {n.score(row['high'])}",
+            n.percent(row["retained"]),
+            n.count(row["cost"]),
+            n.milliseconds(row["p99_ms"]),
+        ]
         for row in rows
     ]
     strong = tuple(place for place, row in enumerate(rows) if row["chosen"])
-    return Table(["recipe", "model", "smaller", f"{labels.metric(inputs.metric)} on validation", "kept"], shown, strong)
+    metric = f"{labels.metric(inputs.metric)} on validation"
+    head = ["recipe", "model", "smaller", metric, "95 % interval", "kept", "multiply-adds", "p99, measured"]
+    return Table(head, shown, strong)
+
+
+def recipe_losses(inputs: Inputs) -> Table:
+    """What users of each activity lose by the chosen recipe."""
+    rows = [
+        [row["slice"], n.count(row["users"]), n.score(row["before"]), n.score(row["after"]), n.percent(row["lost"])]
+        for row in losses(inputs.choice)
+    ]
+    return Table(["interactions before", "users", "fp32 export", "chosen recipe", "lost"], rows, (0,) if rows else ())
 
 
 def environment(inputs: Inputs) -> Table:

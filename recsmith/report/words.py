@@ -7,6 +7,7 @@ from typing import Any
 from recsmith.report import labels
 from recsmith.report.inputs import Inputs
 from recsmith.report.numbers import count, milliseconds, percent, score, seconds, signed, signed_percent, size
+from recsmith.report.shape import losses
 
 
 def headline(inputs: Inputs) -> str:
@@ -100,6 +101,24 @@ def small(inputs: Inputs) -> str:
     ratio = f", {exported / used:.1f} times smaller than its fp32 export" if exported else ""
     kept = f" and keeps {percent(after / before)} of its {labels.metric(inputs.headline)} on the test" if before else ""
     return f"It serves from {size(used)} of model{ratio}{kept}."
+
+
+def paid(inputs: Inputs) -> str:
+    """Whether compression is paid for by some users alone."""
+    whole, *parts = [row for row in losses(inputs.choice) if row["lost"] is not None] or [{}]
+    if not parts:
+        return "There was nothing to lose."
+    worst = max(parts, key=lambda row: row["lost"])
+    return (
+        f"All users together {_lose(whole['lost'])} {percent(abs(whole['lost']))} of "
+        f"{labels.metric(inputs.choice['metric'])} on validation against the fp32 export; the "
+        f"{n_of(worst['users'], 'user')} with {worst['slice']} interactions "
+        f"{_lose(worst['lost'])} {'most' if worst['lost'] > 0 else 'least'}: {percent(abs(worst['lost']))}."
+    )
+
+
+def _lose(lost: float) -> str:
+    return "lose" if lost > 0 else "gain"
 
 
 def model_bytes(inputs: Inputs) -> tuple[int | None, int | None]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn, solve
+from recsmith.serving.inverted import InvertedLists, probe
 from recsmith.serving.scan import scan
 from recsmith.serving.select import select
 from recsmith.serving.sketch import Sketch
@@ -94,10 +95,14 @@ class ServingModel:
     user_vectors: VectorTable | None = None
     sparse: SparseTable | None = None
     fold_in: FoldIn = field(default_factory=FoldIn)
+    index: InvertedLists | None = None
+    """What single queries are answered by, approximately; None: everything is scanned."""
 
     def __post_init__(self) -> None:
         if self.item_vectors is None and self.sparse is None:
             raise UserError("A model that serves has item vectors or a sparse item-item table; this one has neither.")
+        if self.index is not None and (self.item_vectors is None or self.sparse is not None):
+            raise UserError("An index is of item vectors alone; this model has item-item entries or no vectors.")
         for name, rank in (("item_vectors", self.rank), ("projection", min(self.projected, self.rank))):
             table: VectorTable | None = getattr(self, name)
             if table is not None and table.shape != (self.n_items, rank):
@@ -123,8 +128,8 @@ class ServingModel:
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of V, W, S and popularity; what belongs to people is counted apart."""
-        tables = (self.item_vectors, self.projection, self.sparse)
+        """Bytes of V, W, S, popularity and the index; what belongs to people is counted apart."""
+        tables = (self.item_vectors, self.projection, self.sparse, self.index)
         return self.popularity.nbytes + sum(table.nbytes for table in tables if table is not None)
 
     @cached_property
@@ -209,8 +214,9 @@ def top_k(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` best items of each query, exactly; ties go to the lower item index.
 
-    Items of the history are left out unless ``seen``; ``allow`` (item indices) leaves only these, ``block`` leaves
-    these out.
+    One query alone of a model with an index is answered by that, unless ``allow`` names what may be chosen: then the
+    best of what it looks into. Items of the history are left out unless ``seen``; ``allow`` (item indices) leaves only
+    these, ``block`` leaves these out.
     Shapes: -> items (n, k) int32, -1 where there are no more; scores (n, k) float32, -inf there.
     Raises UserError where ``k`` is below 1.
     """
@@ -222,13 +228,28 @@ def top_k(
     scores = np.full((len(batch), k), -np.inf, np.float32)
     for start, stop in _blocks(model, batch):
         part = batch.part(start, stop)
-        if len(part) == 1 and len(part.indices) and model.item_vectors is not None:
-            rest = _hide(model.rest(part), part, hidden, seen)[0]
-            found = scan(model.item_vectors, model.sketch, model.vectors(part)[0], rest, k)
-        else:
-            found = select(_hide(model.scores(part), part, hidden, seen), k)
-        items[start:stop], scores[start:stop] = found
+        found = _indexed(model, part, hidden, k, seen) if len(batch) == 1 and allow is None else None
+        items[start:stop], scores[start:stop] = found or _scanned(model, part, hidden, k, seen)
     return items, scores
+
+
+Found = tuple[np.ndarray, np.ndarray]
+
+
+def _indexed(model: ServingModel, query: Batch, hidden: np.ndarray, k: int, seen: bool) -> Found | None:
+    """The list of one query by the index; None where there is none, or what it looks into does not fill the list."""
+    if model.index is None or model.item_vectors is None or not len(query.indices):
+        return None
+    left_out = hidden if seen else np.concatenate((hidden, query.indices))
+    return probe(model.index, model.item_vectors, model.sketch, model.vectors(query)[0], left_out, k)
+
+
+def _scanned(model: ServingModel, part: Batch, hidden: np.ndarray, k: int, seen: bool) -> Found:
+    """The lists of some queries by all scores."""
+    if len(part) == 1 and len(part.indices) and model.item_vectors is not None:
+        rest = _hide(model.rest(part), part, hidden, seen)[0]
+        return scan(model.item_vectors, model.sketch, model.vectors(part)[0], rest, k)
+    return select(_hide(model.scores(part), part, hidden, seen), k)
 
 
 def _hide(scores: np.ndarray, batch: Batch, hidden: np.ndarray, seen: bool) -> np.ndarray:

@@ -10,9 +10,11 @@ from recsmith.serving.vector_table import VectorTable
 
 
 def scan(
-    table: VectorTable, sketch: Sketch, query: np.ndarray, rest: np.ndarray, k: int
+    table: VectorTable, sketch: Sketch, query: np.ndarray, rest: np.ndarray, k: int, items: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` highest of ``table query + rest``, exactly; ties go to the lower index.
+
+    ``sketch`` and ``rest`` are of all rows, or of the rows ``items`` (n,) alone, which are then all that is looked at.
 
     An item whose estimate plus its bound stays below the k-th best of the estimates minus their bounds cannot be among
     the best.
@@ -24,5 +26,6 @@ def scan(
     least = reached(estimate - slack, min(k, len(rest)))
     estimate += slack
     columns = np.flatnonzero(estimate >= least - ROUNDING * abs(least) if least > -np.inf else rest > -np.inf)
-    values = (table.rows(columns) * query).sum(axis=1) + rest[columns]
-    return ordered(np.zeros(len(columns), np.int64), columns, values, 1, k)
+    found = columns if items is None else items[columns]
+    values = (table.rows(found) * query).sum(axis=1) + rest[columns]
+    return ordered(np.zeros(len(found), np.int64), found, values, 1, k)

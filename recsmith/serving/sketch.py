@@ -44,6 +44,10 @@ class Sketch:
             length[part] = np.linalg.norm(rows, axis=1)
         return cls(codes, scale.astype(np.float32), loss, length)
 
+    def take(self, index: np.ndarray) -> Sketch:
+        """The sketch of some rows. Shapes: index (m,)."""
+        return Sketch(self.codes[index], self.scale[index], self.loss[index], self.length[index])
+
     def scores(self, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products with every row, and by how much each may be off. Shapes: query (r,) -> (n,) float32 twice."""
         product, off = self._integers(query) if self._packed is not None else (self._floats(query), 0.0)

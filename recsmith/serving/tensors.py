@@ -8,10 +8,12 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.inverted import InvertedLists
 from recsmith.serving.model import ServingModel
 from recsmith.serving.strings import Strings
 from recsmith.serving.table_tensors import of_table, table
 from recsmith.serving.tables import SparseTable, index_type
+from recsmith.serving.vector_table import VectorTable
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -32,6 +34,28 @@ def sparse(tensors: Tensors, name: str, n_columns: int) -> SparseTable | None:
     indptr, indices = tensors[f"{name}.indptr"], tensors[f"{name}.indices"]
     check_rows(name, indptr, indices, n_columns)
     return SparseTable(indptr, indices, tensors[f"{name}.data"], n_columns, tensors.get(f"{name}.scale"))
+
+
+def of_index(index: InvertedLists | None) -> dict[str, np.ndarray]:
+    """The tensors of an index; none where there is none."""
+    if index is None:
+        return {}
+    return {
+        "index.centroids": index.centroids,
+        "index.offsets": index.offsets,
+        "index.items": index.items,
+        "index.probes": np.array([index.probes], np.uint32),
+    }
+
+
+def index(tensors: Tensors, items: VectorTable | None) -> InvertedLists | None:
+    """The index that :func:`of_index` took apart; UserError where it does not fit the vectors."""
+    if "index.items" not in tensors:
+        return None
+    parts = (tensors[f"index.{part}"] for part in ("centroids", "offsets", "items"))
+    found = InvertedLists(*parts, int(tensors["index.probes"][0]))
+    found.check((0, 0) if items is None else items.shape)
+    return found
 
 
 def of_strings(name: str, strings: Strings | None) -> dict[str, np.ndarray]:
@@ -57,16 +81,18 @@ def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
         user_vectors=table(people, "user_vectors"),
         sparse=sparse(tensors, "sparse", len(popularity)),
         fold_in=fold_in,
+        index=index(tensors, items),
     )
 
 
 def of_model(model: ServingModel) -> dict[str, np.ndarray]:
-    """The tensors of the shareable part: V, W, S and popularity."""
+    """The tensors of the shareable part: V, W, S, popularity and the index."""
     return {
         "popularity": model.popularity,
         **of_table("item_vectors", model.item_vectors),
         **of_table("projection", model.projection),
         **of_sparse("sparse", model.sparse),
+        **of_index(model.index),
     }
 
 

@@ -105,7 +105,7 @@ def test_nothing_is_lost_where_there_was_nothing_to_lose() -> None:
 def test_the_table_holds_every_recipe_and_the_choice_what_was_shipped(tmp_path: Path) -> None:
     rows = [EXPORT, row(0.1, 50, 0.999), row(0.2, 25, 0.991)]
     records.write_table(tmp_path / "pareto.csv", rows, rows[2])
-    records.write_choice(tmp_path / "choice.json", rows, rows[2], {METRIC: 0.5}, METRIC, 104, 26)
+    records.write_choice(tmp_path / "choice.json", rows, rows[2], judge(vector_model()), 104, 26)
     table = list(csv.DictReader((tmp_path / "pareto.csv").open()))
     assert [line["recipe"] for line in table] == ["float32, export", "pruned 10%, int8", "pruned 20%, int8"]
     assert [line["chosen"] for line in table] == ["0", "0", "1"]
@@ -186,7 +186,7 @@ def test_milliseconds_are_always_measured_and_mark_a_choice_that_depends_on_them
     rows = measure(bench, Compress(sparsity=(0.0,)), 7, lambda _: None)
     assert all(one.p99_ms is not None and one.p99_ms > 0 for one in rows)
     for timed in (False, True):
-        records.write_choice(tmp_path / "choice.json", rows, rows[1], judge(exact).exact, METRIC, 1, 1, timed=timed)
+        records.write_choice(tmp_path / "choice.json", rows, rows[1], bench.judge, 1, 1, timed=timed)
         assert json.loads((tmp_path / "choice.json").read_text())["reproducible"] is not timed
 
 

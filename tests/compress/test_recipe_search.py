@@ -9,7 +9,7 @@ from planted_models import GIVEN, RANK, filter_model, graph, relevant
 
 from recsmith.compress import records
 from recsmith.compress.choose import Row, choose
-from recsmith.compress.export import BOTH, VECTORS, export
+from recsmith.compress.export import BOTH, ENTRIES, TIED, VECTORS, export
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
@@ -69,8 +69,8 @@ def test_a_space_of_single_values_is_every_form_with_every_sparsity_and_precisio
         for sparsity in (0.0, 0.5)
         for precision in ("int8", "int4")
     ]
-    assert {one.knobs.tune.epochs for one in found} == {2}
-    assert {one.knobs.block for one in found if one.knobs.precision == "int4"} == {8}
+    assert {one.form: one.knobs.tune.epochs for one in found} == {BOTH: 0, VECTORS: 2, ENTRIES: 0, TIED: 2}
+    assert {one.knobs.block for one in found if one.knobs.precision == "int4" and one.form != ENTRIES} == {8}
     assert {one.knobs.pruner for one in found if one.form == VECTORS and one.knobs.sparsity} == {"L1"}
 
 
@@ -81,7 +81,8 @@ def test_knobs_are_chosen_where_something_reads_them_and_no_recipe_stands_twice(
     assert {one.knobs.pruner for one in both} == {"SVD"}
     assert {one.knobs.tune.epochs for one in both} == {0}
     assert {one.knobs.block for one in both if one.knobs.precision == "int4"} == {0, 4}
-    assert {one.knobs.pruner for one in found if one.form == "tied" and one.knobs.sparsity} == {"SVD", "L1"}
+    assert {one.knobs.block for one in found if one.form == ENTRIES} == {0}
+    assert {one.knobs.pruner for one in found if one.form == TIED and one.knobs.sparsity} == {"SVD", "L1"}
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "evolution", "random"])

@@ -137,6 +137,12 @@ def recipes() -> list[dict[str, Any]]:
             "ratio": float(ratio),
             "retained": share,
             "value": 0.134 * share,
+            "low": 0.134 * share - 0.006,
+            "high": 0.134 * share + 0.006,
+            "export": name == "fp32 export",
+            "cost": int(5_000_000 / ratio**0.5),
+            "p99_ms": 0.4 + 1.0 / ratio,
+            "front": share != 0.967,
             "chosen": name == "int8 -25%",
         }
         for name, ratio, share in zip(names, ratios, kept, strict=True)
@@ -188,7 +194,17 @@ def make_inputs(family: str = "filter", bases: dict[str, float] | None = None, *
         "training": epochs(16) if family == "gnn" else [],
         "pareto": recipes(),
         "gate": 0.95 * 0.134,
-        "choice": {"bytes": {"chosen": 2_480_000, "export": 12_400_000}},
+        "choice": {
+            "metric": "ndcg@20",
+            "bytes": {"chosen": 2_480_000, "export": 12_400_000},
+            "export": {"ndcg@20": 0.134},
+            "metrics": {"ndcg@20": 0.134 * 0.994},
+            "slices": {
+                "users": {"1-9": 120, "10-49": 490},
+                "export": {"1-9": 0.1, "10-49": 0.142},
+                "chosen": {"1-9": 0.097, "10-49": 0.1416},
+            },
+        },
         "checks": {
             "success": True,
             "checks": [

@@ -192,3 +192,33 @@ def test_the_contest_with_the_champion_is_shown_where_there_was_one() -> None:
         assert "+0.00100 to +0.00700" in text
         assert "0.1060" in text
     assert "champion" not in _visible(page(make_inputs()))
+
+
+def test_recipes_stand_against_bytes_cost_and_measured_latency_with_intervals_and_the_export_apart() -> None:
+    found = charts(make_inputs())
+    for place, weighed in (("pareto", "bytes"), ("recipe_cost", "cost"), ("recipe_latency", "p99_ms")):
+        (rows,) = [rows for rows in found[place]["datasets"].values() if "recipe" in rows[0]]
+        assert all(row["low"] < row["value"] < row["high"] and row[weighed] for row in rows)
+        assert {row["recipe"]: row["group"] for row in rows}["fp32 export"] == "fp32 export"
+        assert [row["group"] for row in rows].count("chosen") == 1
+    untimed = make_inputs(pareto=[{**row, "p99_ms": None} for row in make_inputs().pareto])
+    assert "recipe_latency" not in charts(untimed)
+    assert "Latency of a query" not in page(untimed)
+    assert "Measured in the run that made the result" in page(make_inputs())
+
+
+def test_the_page_says_who_pays_for_compression() -> None:
+    inputs = make_inputs()
+    text = page(inputs)
+    assert "the 120 users with 1-9 interactions lose most: 3.0\u00a0%" in text
+    (rows,) = charts(inputs)["recipe_losses"]["datasets"].values()
+    assert [(row["slice"], row["group"]) for row in rows] == [
+        ("all users", "all users"),
+        ("1-9", "loses over twice as much"),
+        ("10-49", "by activity"),
+    ]
+    better = {**inputs.choice, "slices": inputs.choice["slices"] | {"chosen": {"1-9": 0.11, "10-49": 0.1491}}}
+    better["metrics"] = {"ndcg@20": 0.1407}
+    assert "All users together gain 5.0\u00a0% of" in page(make_inputs(choice=better))
+    assert "the 490 users with 10-49 interactions gain least: 5.0\u00a0%" in page(make_inputs(choice=better))
+    assert "Who pays for it" not in page(make_inputs(choice={"bytes": None}))

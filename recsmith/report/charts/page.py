@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsmith.report.charts import audience, models, runs
+from recsmith.report.charts import audience, models, runs, size
 from recsmith.report.charts.style import Spec
 from recsmith.report.inputs import Inputs
 
@@ -19,7 +19,10 @@ def charts(inputs: Inputs) -> dict[str, Spec]:
         "search": runs.search(inputs),
         "loss": runs.training(inputs, "loss"),
         "learning": runs.training(inputs, inputs.metric),
-        "pareto": runs.pareto(inputs),
+        "pareto": size.against(inputs, "bytes"),
+        "recipe_cost": size.against(inputs, "cost"),
+        "recipe_latency": size.against(inputs, "p99_ms"),
+        "recipe_losses": size.lost(inputs),
         "timing": runs.timing(inputs),
         "popularity": audience.popularity(inputs),
         "lorenz": audience.lorenz(inputs),

@@ -80,37 +80,6 @@ def training(inputs: Inputs, field: str) -> Spec | None:
     return spec(alt.layer(base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=26, opacity=1)), 240)
 
 
-def pareto(inputs: Inputs) -> Spec | None:
-    """Size against quality of every recipe, and the lowest quality that would have been let through."""
-    if not inputs.pareto:
-        return None
-    rows: Rows = [{**row, "group": "chosen" if row["chosen"] else "tried"} for row in inputs.pareto]
-    base = alt.Chart(data(rows)).encode(
-        alt.X(
-            "bytes:Q",
-            title="bytes of the model (log scale)",
-            scale=alt.Scale(type="log", nice=False, padding=24),
-            axis=alt.Axis(format="~s", tickCount=5),
-        ),
-        alt.Y(
-            "value:Q", title=f"{labels.metric(inputs.metric)} on validation", scale=alt.Scale(zero=False, padding=16)
-        ),
-        tooltip=[
-            alt.Tooltip("recipe:N"),
-            alt.Tooltip("bytes:Q", format=","),
-            alt.Tooltip("value:Q", title=labels.metric(inputs.metric), format=".4f"),
-        ],
-    )
-    names = {"chosen": WINNER, "tried": PLAIN}
-    size = alt.condition("datum.chosen", alt.value(220), alt.value(90))
-    points = base.mark_point(filled=True, opacity=0.95).encode(color=colours(names), size=size)
-    text = base.transform_filter("datum.chosen").mark_text(dy=-16, fontSize=12, color=WINNER).encode(text="recipe:N")
-    layers: list[Any] = [points, text]
-    if inputs.gate is not None:
-        layers.append(rule_at(inputs.gate, "gate", vertical=False))
-    return spec(alt.layer(*layers), 300)
-
-
 def timing(inputs: Inputs) -> Spec | None:
     """Seconds of each stage; None where none was measured."""
     rows: Rows = [

@@ -32,7 +32,9 @@ def spec(chart: alt.TopLevelMixin, height: int) -> Spec:
 def colours(named: Mapping[str, str], title: str | None = None, *, legend: bool = True) -> alt.Color:
     """Colour by field ``group``, each name with its own."""
     scale = alt.Scale(domain=list(named), range=list(named.values()))
-    return alt.Color("group:N", scale=scale, legend=alt.Legend(title=title, orient="top") if legend else None)
+    return alt.Color(
+        "group:N", scale=scale, legend=alt.Legend(title=title, orient="top", symbolOpacity=1) if legend else None
+    )
 
 
 def whole(last: int, most: int = 12) -> list[int]:
