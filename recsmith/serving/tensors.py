@@ -52,8 +52,8 @@ def index(tensors: Tensors, items: VectorTable | None) -> InvertedLists | None:
     """The index that :func:`of_index` took apart; UserError where it does not fit the vectors."""
     if "index.items" not in tensors:
         return None
-    parts = (tensors[f"index.{part}"] for part in ("centroids", "offsets", "items"))
-    found = InvertedLists(*parts, int(tensors["index.probes"][0]))
+    centroids, offsets, listed = (tensors[f"index.{part}"] for part in ("centroids", "offsets", "items"))
+    found = InvertedLists(centroids, offsets, listed, int(tensors["index.probes"][0]))
     found.check((0, 0) if items is None else items.shape)
     return found
 

@@ -48,8 +48,10 @@ def found() -> indexes.Indexed:
     return indexes.indexed(exact_model(), people(), Index(kind="ivf", recall=0.9), 7)
 
 
-def one(model: ServingModel, user: int, k: int = 20, **filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    items, scores = top_k(model, people().part(user, user + 1), k, **filters)
+def one(
+    model: ServingModel, user: int, k: int = 20, *, allow: np.ndarray | None = None, block: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    items, scores = top_k(model, people().part(user, user + 1), k, allow=allow, block=block)
     return items[0], scores[0]
 
 
