@@ -19,7 +19,8 @@ from recsmith.config.read import read_sections
 from recsmith.config.split import Split
 from recsmith.errors import UserError
 from recsmith.files import write_json
-from stages._stage import known_sections, limited_threads, tree_memory
+from stages._resources import limited_threads, tree_memory
+from stages._stage import known_sections
 
 __all__ = [
     "ROOT",

@@ -26,7 +26,7 @@ from benchmarks.growth import Row, exponents, line, shown
 from benchmarks.scale_stages import STAGES
 from recsmith.config.base import Run
 from recsmith.errors import UserError
-from stages._stage import tree_memory
+from stages._resources import tree_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES, SHORT = "1e5,1e6,1e7,1e8", "1e5,3e5"

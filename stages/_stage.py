@@ -1,4 +1,4 @@
-"""What every stage shares: parameters, threads, the side files, one writer at a time, plain errors."""
+"""The frame of every stage: parameters, the side files, plain errors."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-import psutil
 from pydantic import BaseModel
 from ruamel.yaml import YAML
-from threadpoolctl import threadpool_limits
 
-import stages
-from recsmith import guard, locks
 from recsmith.config.base import Run, parse
 from recsmith.config.read import read_sections
 from recsmith.errors import UserError, unknown
 from recsmith.files import content_md5, remove_asides, write_json
 from recsmith.privacy.secrets import blot
+from stages._alone import end_with_employers, only_writer, run_id
+from stages._resources import limited_threads, peak_memory
 from stages._track import Track
 
 STAGES = ("ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report")
@@ -38,13 +33,9 @@ SECTIONS = ("run", *STAGES, "retrain")
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 WORK = Path(".work")
-LOCKS = WORK / "locks"
-LOCK_SECONDS = 5.0
-GRACE_SECONDS = 20.0
 SIDE_FILES = ("run.json", "timing.json")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Of the machine, not of our code: a full or read-only disk, a quota, a limit, a missing permission."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -109,7 +100,7 @@ def stage(name: str, run: Callable[[Context], None]) -> None:
     blot()
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _end_with_employers()
+        end_with_employers()
         _execute(name, run)
     except UserError as error:
         sys.exit(f"{name}: {error}")
@@ -131,32 +122,6 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end_with_employers() -> None:
-    """End this stage as SIGTERM would when its ``dvc`` or its flow is gone: nobody would take what it makes.
-
-    Where it is in code that cannot be interrupted, it is killed with all that it started.
-    """
-    try:
-        employers = [guard.identity(pid) for pid in _employers()]
-    except psutil.NoSuchProcess as error:
-        raise KeyboardInterrupt(signal.SIGTERM) from error
-
-    def end() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE_SECONDS)
-        guard.end(guard.family(psutil.Process()))
-        os._exit(143)
-
-    guard.watch(lambda: not all(map(guard.alive, employers)), end)
-
-
-def _employers() -> list[int]:
-    """The processes that this stage works for; typed by hand, it works for nobody but whoever types."""
-    line, flow = _line().pid, os.environ.get("RECSMITH_WORKSPACE")
-    parents = [line] if line != os.getpid() else [stages.STARTED_BY] if "DVC_STAGE" in os.environ else []
-    return [*parents, *([int(flow)] if flow else [])]
-
-
 def _execute(name: str, run: Callable[[Context], None]) -> None:
     sections = known_sections(read_sections(PARAMS))
     settings = parse(sections.get("run") or {}, Run, f"{PARAMS}: run")
@@ -165,7 +130,7 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
         remove_asides(context.out)
         context.say(_yaml({"run": settings.model_dump(mode="json")}))
         try:
-            with _memory() as peak:
+            with peak_memory() as peak:
                 run(context)
         except BaseException:
             context.track.finish(failed=True)
@@ -181,99 +146,6 @@ def known_sections(sections: dict[str, Any]) -> dict[str, Any]:
         if name not in SECTIONS:
             raise unknown(f"{PARAMS}: section", name, SECTIONS)
     return sections
-
-
-def run_id() -> str:
-    """The pipeline run we belong to: ``RECSMITH_RUN``, else one name for each ``dvc`` process, else our own."""
-    given = os.environ.get("RECSMITH_RUN")
-    if given:
-        return given
-    line = _line()
-    born = datetime.fromtimestamp(line.create_time(), UTC)
-    return f"{born:%Y%m%d-%H%M%S}-{line.pid}"
-
-
-def _line() -> psutil.Process:
-    """The ``dvc`` process that runs us, else our own."""
-    process = psutil.Process()
-    return next((parent for parent in process.parents() if _is_dvc(parent)), process)
-
-
-def _is_dvc(process: psutil.Process) -> bool:
-    try:
-        return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
-    except psutil.Error:
-        return False
-
-
-@contextmanager
-def only_writer(name: str) -> Iterator[None]:
-    """Hold the workspace's one stage lock; UserError names the process that is in the way, or says that data is away.
-
-    First the lock, then the look at the flow: a flow does it the other way round, so one of the two sees the other.
-    """
-    words = {"stage": name, "run": run_id(), "works_for": guard.identity(_line().pid).model_dump()}
-    try:
-        with locks.held(LOCKS / "stage.lock", words, LOCK_SECONDS):
-            _refuse_during_a_flow()
-            locks.check_present(Path())
-            yield
-    except locks.Busy as error:
-        pid, other = error.holder.get("pid", "unknown"), error.holder.get("stage", "unknown")
-        raise UserError(
-            f"process {pid} is running stage {other} here. Wait for it or end it (kill {pid}), then run again."
-        ) from error
-
-
-def _refuse_during_a_flow() -> None:
-    flow = locks.holder(LOCKS / "workspace.lock")
-    if flow and os.environ.get("RECSMITH_WORKSPACE") != str(flow.get("pid")):
-        pid = flow.get("pid", "unknown")
-        raise UserError(
-            f"process {pid} holds this workspace ({flow.get('what', 'a flow')}, since {flow.get('since', 'unknown')}). "
-            f"Wait for it, cancel it in Prefect or end it (kill {pid}), then run again."
-        )
-
-
-@contextmanager
-def limited_threads(threads: int) -> Iterator[None]:
-    """Hold every numeric library, loaded or yet to be loaded, and all children to ``threads``."""
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(threads)
-    with threadpool_limits(limits=threads):
-        yield
-
-
-@contextmanager
-def _memory() -> Iterator[Callable[[], int]]:
-    """Yield a function that answers the peak resident bytes of this process and its children, sampled."""
-    process, stop, peak = psutil.Process(), threading.Event(), [0]
-
-    def sample() -> None:
-        while not stop.wait(0.25):
-            peak[0] = max(peak[0], tree_memory(process))
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield lambda: max(peak[0], tree_memory(process))
-    finally:
-        stop.set()
-        thread.join()
-
-
-def tree_memory(process: psutil.Process) -> int:
-    """Resident bytes of a process and all that it started, now."""
-    total = 0
-    for member in (process, *process.children(recursive=True)):
-        try:
-            total += member.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
 
 
 def _md5s(folder: Path) -> dict[str, str]:

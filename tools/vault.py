@@ -25,6 +25,7 @@ from recsmith.files import read_json, remove_asides, write_json
 from recsmith.privacy import archive
 from recsmith.privacy.keys import Key, from_environment
 from recsmith.privacy.sealing import CHUNK, VARIABLE
+from tools.ending import ended, say
 from tools.intact import objects, tracked
 from tools.remotes.source import in_git
 
@@ -191,20 +192,12 @@ def main() -> int:
     parser.add_argument("way", choices=("lock", "unlock"))
     way = parser.parse_args().way
 
-    def say(text: str) -> None:
-        print(text, flush=True)
-
-    try:
+    def go() -> None:
         key = from_environment(VARIABLE, "What is put away is encrypted.")
         with workspace(way, os.environ.get("RECSMITH_RUN", "none"), "", say, away=True):
             (lock if way == "lock" else unlock)(Path.cwd(), key, say)
-    except UserError as error:
-        print(f"{way}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{way}: interrupted; nothing is lost. Run it again to finish.", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(way, go, "nothing is lost. Run it again to finish.")
 
 
 if __name__ == "__main__":

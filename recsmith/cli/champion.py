@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from recsmith.cli._actions import add_actions, alone
 from recsmith.config.ingest import EVENTS
 from recsmith.config.read import read_section
 from recsmith.config.retrain import CHAMPION, INCUMBENT, Retrain
@@ -24,11 +23,8 @@ ACTIONS = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(f"{name:9} {text}" for name, text in ACTIONS.items())
-    parser.add_argument("action", choices=ACTIONS)
+    add_actions(parser, ACTIONS)
     parser.add_argument("--to", type=int, metavar="N", help="version to go back to (rollback)")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,13 +32,8 @@ def run(args: argparse.Namespace) -> None:
     root = args.params.parent
     if args.action == "show":
         return _show(root)
-    lock = root / ".work/locks/champion.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, timeout=5):
-            {"enter": _enter, "decide": _decide, "rollback": _rollback}[args.action](args, root)
-    except Timeout as error:
-        raise UserError("another process is changing the champion. Wait for it, then run again.") from error
+    with alone(root, "champion", "the champion"):
+        {"enter": _enter, "decide": _decide, "rollback": _rollback}[args.action](args, root)
 
 
 def _say(text: str) -> None:

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
+from recsmith.cli._actions import add_actions, alone
 from recsmith.config.edit import with_key, with_section
 from recsmith.config.ingest import EVENTS, Ingest
 from recsmith.config.read import read_section
@@ -37,11 +36,8 @@ ACTIONS = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(f"{name:8} {text}" for name, text in ACTIONS.items())
-    parser.add_argument("action", choices=ACTIONS)
+    add_actions(parser, ACTIONS)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE|BATCH", help="for add, withdraw, offer")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
     parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="the last day that is read (take)")
     parser.add_argument("--reason", default="by hand.", help="what is written beside the batch (withdraw)")
 
@@ -57,14 +53,9 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.action in ("show", "check"):
         return (_show if args.action == "show" else _check)(root)
-    lock = root / ".work/locks/events.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, timeout=5):
-            changes = {"init": _init, "take": _take, "add": _add, "withdraw": _withdraw, "offer": _offer}
-            changes[args.action](args, root)
-    except Timeout as error:
-        raise UserError("another process is changing the event log. Wait for it, then run again.") from error
+    with alone(root, "events", "the event log"):
+        changes = {"init": _init, "take": _take, "add": _add, "withdraw": _withdraw, "offer": _offer}
+        changes[args.action](args, root)
 
 
 def _say(text: str) -> None:

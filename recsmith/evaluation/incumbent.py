@@ -5,46 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
 
 from recsmith.config.evaluate import Evaluate
 from recsmith.engine.rank.metrics import hits, mean, per_user
 from recsmith.engine.rank.ranking import top_lists
+from recsmith.evaluation.earlier import Earlier
 from recsmith.evaluation.intervals import bootstrap
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.serving.bundle import Bundle
 
 
-class Served:
-    """A bundle of an earlier day as a model of today's graph.
-
-    It answers with what it knew then: people who came later get its popularity list, items that came later no place.
-    Shapes: items (I,) row of each item of the graph in the bundle, -1 for none; users (U,) likewise.
-    """
+class Served(Earlier):
+    """A bundle of an earlier day as a model of today's graph."""
 
     def __init__(self, bundle: Bundle, user_ids: list[str], item_ids: list[str]) -> None:
+        super().__init__(bundle.users.find(user_ids), bundle.items.find(item_ids))
         self.bundle = bundle
-        self.items, self.users = bundle.items.find(item_ids), bundle.users.find(user_ids)
 
-    @property
-    def n_users(self) -> int:
-        return len(self.users)
-
-    @property
-    def n_items(self) -> int:
-        return len(self.items)
-
-    def scores(self, users: np.ndarray) -> torch.Tensor:
-        """What it served is left out, as it did itself. Shapes: users (B,) int -> (B, I) float32."""
-        batch = self.bundle.histories.take(self.users[users])
+    def own_scores(self, rows: np.ndarray) -> np.ndarray:
+        """What is in a history is left out, as the bundle does itself."""
+        batch = self.bundle.histories.take(rows)
         found = self.bundle.model.scores(batch)
         found[batch.rows, batch.indices] = -np.inf
-        out = np.full((len(users), self.n_items), -np.inf, np.float32)
-        known = np.flatnonzero(self.items >= 0)
-        out[:, known] = found[:, self.items[known]]
-        return torch.from_numpy(out)
+        return found
 
     def learnt(self) -> sparse.csr_matrix:
         """(U, I) 1 where the incumbent knew that a user had touched an item."""

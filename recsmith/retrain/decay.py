@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from recsmith.engine.fit import FitSettings, Fitted, Start, fit
 from recsmith.engine.network.warm import placed
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.vectors import popularity
 from recsmith.errors import UserError
+from recsmith.evaluation.earlier import Earlier
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.model.architecture import Architecture, Gnn
@@ -58,34 +58,21 @@ class _Made:
     seconds: float
 
 
-class _Earlier:
-    """A model of an earlier day by the ids of a later one.
-
-    People who came later get its popularity list, items that came later no place.
-    """
+class _Trained(Earlier):
+    """What was trained before, by the ids of now."""
 
     def __init__(self, made: _Made, users: np.ndarray, items: np.ndarray) -> None:
         known = made.known["final"]
+        super().__init__(placed(users, known.users), placed(items, known.items))
         self.model, self.popularity = made.fitted["final"].model, popularity(known.graph)
-        self.users, self.items = placed(users, known.users), placed(items, known.items)
 
-    @property
-    def n_users(self) -> int:
-        return len(self.users)
-
-    @property
-    def n_items(self) -> int:
-        return len(self.items)
-
-    def scores(self, users: np.ndarray) -> torch.Tensor:
-        """Shapes: users (B,) int -> (B, I) float32."""
-        rows, there = self.users[users], np.flatnonzero(self.items >= 0)
-        out = np.full((len(users), self.n_items), -np.inf, np.float32)
-        out[:, there] = self.popularity[self.items[there]]
+    def own_scores(self, rows: np.ndarray) -> np.ndarray:
+        """Popularity where the person is new."""
+        found = np.tile(self.popularity, (len(rows), 1))
         known = np.flatnonzero(rows >= 0)
         if len(known):
-            out[np.ix_(known, there)] = self.model.scores(rows[known]).cpu().numpy()[:, self.items[there]]
-        return torch.from_numpy(out)
+            found[known] = self.model.scores(rows[known]).cpu().numpy()
+        return found
 
 
 class Replay:
@@ -147,7 +134,7 @@ class Replay:
         users, items = np.unique(self.users[:end]), np.unique(self.items[:end])
         relevant, seen = self._asked(users, items, now, end)
         cutoff = int(self.settings.metric.partition("@")[2])
-        found = evaluate(_Earlier(made, users, items), seen, relevant, [cutoff], self.settings.memory_mb)
+        found = evaluate(_Trained(made, users, items), seen, relevant, [cutoff], self.settings.memory_mb)
         epochs, seconds = (made.fitted["candidate"].epochs, made.seconds) if trained else (0, 0.0)
         return Row(window, way, found[self.settings.metric], len(relevant.users), epochs, seconds)
 

@@ -14,7 +14,7 @@ import pytest
 from flows import workspace as room
 from flows.workspace import VARIABLE, workspace
 from recsmith.locks import holder
-from stages import _stage
+from stages import _alone
 
 HOLD = """
 import time
@@ -25,7 +25,7 @@ with workspace("nightly", "r1", "f1", print):
 """
 LINE = """
 import subprocess, sys, time
-code = "from stages._stage import only_writer\\nimport time\\nwith only_writer('split'):\\n time.sleep(1)"
+code = "from stages._alone import only_writer\\nimport time\\nwith only_writer('split'):\\n time.sleep(1)"
 for _ in range(2):
     subprocess.run([sys.executable, "-c", code], check=True)
     print("in", flush=True)
@@ -52,7 +52,7 @@ def running(*program: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_flows_and_stages_mean_the_same_locks() -> None:
-    assert room.LOCKS == _stage.LOCKS
+    assert room.LOCKS == _alone.LOCKS
 
 
 def test_a_second_flow_waits_and_says_for_whom() -> None:

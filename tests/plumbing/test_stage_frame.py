@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages._stage import tree_memory
+from stages._resources import tree_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 Stage = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -241,7 +241,7 @@ def last_words(child: subprocess.Popen[str], employer: subprocess.Popen[str]) ->
 
 def test_processes_under_one_dvc_share_a_run_name(folder: Path) -> None:
     dvc = folder / "dvc"
-    line = f'cd {folder} && {sys.executable} -c "from stages._stage import run_id; print(run_id())"'
+    line = f'cd {folder} && {sys.executable} -c "from stages._alone import run_id; print(run_id())"'
     dvc.write_text(f"#!/bin/sh\n{line}\n{line}\nsleep 0.01\n", encoding="utf-8")
     dvc.chmod(0o755)
     names = [

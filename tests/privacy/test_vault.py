@@ -19,7 +19,7 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 from recsmith.privacy.keys import Key
 from recsmith.privacy.sealing import VARIABLE
-from stages._stage import only_writer
+from stages._alone import only_writer
 from tools import vault
 
 KEY, STRANGER = (Key(VARIABLE, secret) for secret in (b"a key that nobody guesses", b"another key, quite as long"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_section
-from recsmith.errors import UserError
 from recsmith.privacy import audit, tombstones
+from tools.ending import ended, say
 from tools.forget.run import AUDIT, FORGOTTEN, forget, pseudonyms, task
 
 NEXT = "Next: `make run` makes the results again without them; then commit data/privacy, dvc.lock and *.dvc."
@@ -26,24 +26,20 @@ def main() -> int:
     if (args.id is not None) + args.show + args.verify != 1:
         parser.error("give an id, or --show, or --verify")
     root = Path.cwd()
-    try:
+
+    def go() -> None:
         if args.id is not None:
             _forget(root, args.id, args.unseen)
         elif args.show:
             _show(root)
         else:
             _verify(root)
-    except UserError as error:
-        print(f"forget: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("forget: interrupted; run it again with the same id to finish.", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended("forget", go, "run it again with the same id to finish.")
 
 
 def _forget(root: Path, name: str, unseen: bool) -> None:
-    removed = forget(task(root, name, lambda text: print(f"forget: {text}", flush=True)), unseen=unseen)
+    removed = forget(task(root, name, lambda text: say(f"forget: {text}")), unseen=unseen)
     for kind, number in removed.counts.items():
         print(f"forget: {number:,} {kind}")
     print(f"forget: done, and a search of workspace, cache and remotes finds nothing. {NEXT}")

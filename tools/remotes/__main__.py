@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from flows.mend import mend
-from recsmith.errors import UserError
 from recsmith.locks import check_present
+from tools.ending import ended, say
 from tools.remotes.ways import pull, push
 
 
@@ -23,20 +23,12 @@ def main() -> int:
     parser.add_argument("--remote", help="a name in .dvc/config (default: the default remote)")
     args = parser.parse_args()
 
-    def say(text: str) -> None:
-        print(text, flush=True)
-
-    try:
+    def go() -> None:
         check_present(Path.cwd())
         mend(say)
         (push if args.way == "push" else pull)(Path.cwd(), args.targets, args.remote, say)
-    except UserError as error:
-        print(f"{args.way}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{args.way}: interrupted; what came over stays. Run it again to go on.", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(args.way, go, "what came over stays. Run it again to go on.")
 
 
 if __name__ == "__main__":

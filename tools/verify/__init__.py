@@ -1,0 +1,1 @@
+"""Whether a result comes out again from its own code, data and parameters."""
