@@ -20,8 +20,13 @@ Say = Callable[[str], None]
 
 def rescore(task: Task, rows: Sequence[Candidate], say: Say) -> list[Candidate]:
     """``rows`` with the records of the best ``task.rescore`` filters on some users replaced by records on all."""
-    some = [row for row in rows if row.record.users is not None]
-    return _again(task.on_all_users(), rows, _best(some, task.budget.metric, task.rescore), "on all valid users", say)
+    chosen = finalists(rows, task.budget.metric, task.rescore)
+    return _again(task.on_all_users(), rows, chosen, "on all valid users", say)
+
+
+def finalists(rows: Sequence[Candidate], metric: str, number: int) -> list[Record]:
+    """The best ``number`` different candidates that were measured on a part of the valid users."""
+    return _best([row for row in rows if row.record.users is not None], metric, number)
 
 
 def refit(task: Task, rows: Sequence[Candidate], say: Say) -> list[Candidate]:
