@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import stats
 
 from benchmarks.common import table
-from benchmarks.runs import Run
 
 CONFIDENCE = 0.95
 POINTS = (1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40, 60, 80, 100, 150, 200)
@@ -33,7 +32,26 @@ def _regret(curves: Sequence[Any], best: float, point: float) -> float | None:
     return best - float(np.mean(known)) if len(known) == len(reached) else None
 
 
-def compared(runs: Sequence[Run], against: str = "random") -> list[dict[str, Any]]:
+class Found(Protocol):
+    """What one of several searches found."""
+
+    @property
+    def strategy(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Which others it is paired with."""
+        ...
+
+    @property
+    def best_valid(self) -> float | None:
+        """The best on valid; None without any."""
+        ...
+
+
+def compared(runs: Sequence[Found], against: str = "random") -> list[dict[str, Any]]:
     """For every other strategy, the mean of its best minus random's with the same seed, with Student's interval.
 
     Only seeds that both finished; no interval from fewer than two.

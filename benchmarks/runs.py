@@ -16,8 +16,7 @@ from recsmith.search import drive
 from recsmith.search.attempt import FAILURES, answer
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
-from recsmith.search.strategies import STRATEGIES, make
-from recsmith.search.strategies.base import Settings
+from recsmith.search.strategies import STRATEGIES, make, settings_of
 from recsmith.search.task import Task
 from recsmith.search.tree import FIDELITY
 
@@ -97,7 +96,7 @@ def _answers(task: Task) -> Iterator[tuple[float, Answer]]:
 def _asked(task: Task) -> Iterator[tuple[float, Answer]]:
     """Ask a tuner and tell it, here, until the budget is spent or the space is used up."""
     nni.silence_stdout()
-    tuner = make(task.strategy, Settings(seed=task.budget.seed, trials=task.trials))
+    tuner = make(task.strategy, settings_of(task))
     tuner.update_search_space(SearchSpace(task.space).tree)
     left, number = float(task.trials), 0
     while proposals := tuner.generate_multiple_parameters([number]):
@@ -105,6 +104,6 @@ def _asked(task: Task) -> Iterator[tuple[float, Answer]]:
         if share > left + ROUNDING:
             return
         one = answer(task, proposals[0])
-        tuner.receive_trial_result(number, proposals[0], one.value)
+        tuner.receive_trial_result(number, proposals[0], one.value, key=one.key)
         left, number = left - share, number + 1
         yield share, one

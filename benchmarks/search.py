@@ -110,7 +110,8 @@ def trained(args: argparse.Namespace, data: Path, folder: Path) -> Make:
     """Searches whose trials are trained, each run in a folder of its own."""
     given, graphs = sections(args.params), data / "graph"
     preset = {"preset": args.search} if args.search else {}
-    search = given.search.model_copy(update={**preset, "trials": args.trials, "valid_users": EVERYBODY})
+    alike = {"trials": args.trials, "valid_users": EVERYBODY, "published": 0}
+    search = given.search.model_copy(update={**preset, **alike})
 
     def make(name: str, seed: int) -> Task:
         ours, run = search.model_copy(update={"strategy": name}), given.run.model_copy(update={"seed": seed})

@@ -101,7 +101,7 @@ class Table(Section):
 
     def task(self, folder: Path, strategy: str, trials: int, seed: int) -> Task:
         """A search over the table that keeps its records below ``folder``."""
-        search = self.search.model_copy(update={"strategy": strategy, "trials": trials})
+        search = self.search.model_copy(update={"strategy": strategy, "trials": trials, "published": 0})
         run = self.run.model_copy(update={"seed": seed})
         budget = budget_of(search, run, self.graph, self.data)
         return planned(search, run, self.space, budget, folder, folder, folder)

@@ -39,10 +39,14 @@ class Meta(Section):
 
 def meta_of(graph: Graph, metric: str, rows: Sequence[Candidate], answers: Sequence[Answer]) -> Meta:
     """What the trials on ``graph`` have shown; only those that could be crowned count."""
+    return Meta(metric=metric, features=features(graph), best=best_of(rows, metric, answers))
+
+
+def best_of(rows: Sequence[Candidate], metric: str, answers: Sequence[Answer]) -> tuple[Setting, ...]:
+    """The best trials of each family as they were proposed, the best first."""
     knobs = {answer.number + 1: flat(knobs_of(answer.parameters)) for answer in answers}
     found = [one for family in (Gnn, Filter) for one in _best(rows, metric, knobs, family)]
-    best = tuple(sorted(found, key=lambda setting: -setting.value))
-    return Meta(metric=metric, features=features(graph), best=best)
+    return tuple(sorted(found, key=lambda setting: -setting.value))
 
 
 def _best(
