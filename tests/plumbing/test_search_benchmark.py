@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import search
+from benchmarks import search, search_worth
 from benchmarks.regret import compared, interval, regrets
 from benchmarks.runs import Run
 from benchmarks.table import Row, Table
@@ -45,11 +45,11 @@ def _row(proposal: dict[str, Any]) -> Row:
     return Row(proposal=proposal, metrics={"ndcg@20": value}, epochs=9, curve=curve)
 
 
-def called(*words: Any) -> dict[str, Any]:
+def called(*words: Any, benchmark: Any = search) -> dict[str, Any]:
     """Run the benchmark in this process; gives what it wrote."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["search", *map(str, words)])
-        search.main()
+        benchmark.main()
     return read_json(words[words.index("--json") + 1])
 
 
@@ -131,3 +131,37 @@ def test_regret_is_the_mean_gap_to_the_best_and_unknown_until_every_run_has_a_wh
     lines = regrets(rows, 0.5, 4).splitlines()
     assert lines[0].split() == ["regret", "after", "1", "2", "3", "4"]
     assert lines[2].split() == ["tpe", "-", "0.2500", "0.1500", "0.1500"]
+
+
+def test_an_earlier_search_over_a_like_table_is_worth_what_it_found(stored: Path, tmp_path: Path) -> None:
+    words = ("--table", stored, "--source", stored, "--trials", 6, "--seeds", 2, "--json", tmp_path / "out.json")
+    result = called("warm-start", *words, benchmark=search_worth)
+    first = {(row["strategy"], row["seed"]): row["curve"][0][1] for row in result["rows"]}
+    assert len(first) == 8
+    for seed in (1, 2):
+        # The space is smaller than the earlier search had trials, so that the first trial is the best there is.
+        assert first["earlier", seed] == first["both", seed] == result["best_known"]
+    gains = {(pair["trials"], pair["arm"], pair["minus"]): pair["mean"] for pair in result["compared"]}
+    assert gains[5, "earlier", "nothing"] >= gains[6, "earlier", "nothing"] >= 0
+
+
+def test_a_search_without_inheritance_gets_the_epochs_of_the_one_with_it(tmp_path: Path) -> None:
+    pairs = [(user, item) for user in range(30) for item in range(user % 2, 30, 2) if (user * item) % 3]
+    (tmp_path / "log.csv").write_text("user,item\n" + "\n".join(f"u{user},i{item}" for user, item in pairs))
+    (tmp_path / "params.yaml").write_text(
+        "run: {threads: 1, device: cpu}\nsearch: {preset: gnn, max_epochs: 2, evaluate_every: 1, finalists: 1, "
+        "batch_size: 256, space: {operators: [lightgcn], layers: [1, 2], dimension: [4, 8], loss: [bpr]}}\n"
+    )
+    words = ("--data", tmp_path / "log.csv", "--params", tmp_path / "params.yaml", "--json", tmp_path / "out.json")
+    result = called("inherit", *words, "--seeds", 1, "--epochs", 5, benchmark=search_worth)
+    on, off = result["rows"]
+    assert (on["strategy"], off["strategy"]) == ("on", "off")
+    assert on["epochs"] <= off["epochs"] <= on["epochs"] + 1
+    assert on["trials"] * 2 == on["epochs"] - 2
+    assert 0 < on["best_valid"] <= 1
+    assert result["against_off"][0]["mean"] == pytest.approx(on["best_valid"] - off["best_valid"])
+
+
+def test_a_replay_without_tables_is_refused() -> None:
+    with pytest.raises(UserError, match="give --table FILE and --source FILE"):
+        called("warm-start", benchmark=search_worth)
