@@ -7,6 +7,7 @@ import numpy as np
 from recsmith.compress.quantised import quantise
 from recsmith.serving.packed import PackedTable, pack
 from recsmith.serving.product import ProductTable
+from recsmith.serving.reranked import RerankedTable
 from recsmith.serving.tables import Table
 from recsmith.serving.vector_table import VectorTable
 
@@ -22,6 +23,8 @@ def appended(table: VectorTable, rows: np.ndarray) -> VectorTable:
         return _packed(table, rows)
     if isinstance(table, ProductTable):
         return _words(table, rows)
+    if isinstance(table, RerankedTable):
+        return RerankedTable(_packed(table.scanned, rows), appended(table.exact, rows), table.count)
     raise TypeError(f"{type(table).__name__} takes no new rows; tell {__name__} how.")
 
 

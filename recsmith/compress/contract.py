@@ -7,9 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
-from recsmith.config.compress import Precision, Pruner, Tune
+from recsmith.config.compress import Precision, Pruner, Quantiser, Rerank, Tune
 from recsmith.errors import UserError
 from recsmith.serving.model import Batch, ServingModel
+
+WHOLE_BITS = {"int8": 8, "int4": 4, "int2": 2}
+"""Precisions that are whole numbers times a scale."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,17 @@ class Knobs:
     """Codes of a row of a product-quantised table."""
     tune: Tune = field(default_factory=Tune)
     """Fine-tuning."""
+    quantiser: Quantiser = "rows"
+    """Who finds the scales of whole numbers: the rows themselves, or NNI by calibration or training."""
+    rerank: Rerank = field(default_factory=Rerank)
+    """What a scan of one bit is followed by."""
     refit: int = 0
     """Rounds in which stored people are fitted to the items as they are stored."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether NNI quantises; it has no whole numbers of 1 bit."""
+        return self.quantiser != "rows" and self.precision in WHOLE_BITS
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Calibration:
         if not len(filled):
             raise UserError(
                 "There are no histories to calibrate on; methods that need some (params.yaml: compress.pruner: SVD, "
-                "compress.tune.epochs above 0) cannot be used."
+                "compress.tune.epochs or compress.refit above 0, compress.quantiser: ptq or qat) cannot be used."
             )
         return self.histories.take(filled)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recsmith.compress import (
+    allocate,
     half,
     int1,
     int2,
@@ -15,7 +16,9 @@ from recsmith.compress import (
     prune_columns,
     prune_sparse,
     refit,
+    reranked,
     rotate,
+    simulated,
     spread,
     tune,
 )
@@ -43,10 +46,11 @@ PRECISIONS: dict[str, Method] = {
     "int2": int2.compress,
     "int1": int1.compress,
     "product": product.compress,
+    "reranked": reranked.compress,
 }
 IN_BLOCKS = ("int4", "int2", "int1")
 """Precisions whose scales may be those of blocks (``knobs.block``)."""
-BETWEEN: dict[str, Method] = {"spread": spread.compress, "tune": tune.compress}
+BETWEEN: dict[str, Method] = {"spread": spread.compress, "allocate": allocate.compress, "tune": tune.compress}
 """What prepares the vectors for a precision, in this order, once they are pruned."""
 AFTER: dict[str, Method] = {"refit": refit.compress}
 """What makes up for the precision."""
@@ -78,7 +82,11 @@ class Recipe:
         knobs = self.knobs
         if knobs.precision == "product":
             return f"product of {knobs.bytes_a_row} bytes"
+        if knobs.precision == "reranked":
+            return f"int1, {knobs.rerank.items} re-ranked by {knobs.rerank.precision}"
         blocks = knobs.block and knobs.precision in IN_BLOCKS
+        if knobs.simulated:
+            return f"{knobs.precision} by {knobs.quantiser}"
         return f"{knobs.precision} in blocks of {knobs.block}" if blocks else knobs.precision
 
     def apply(self, exported: Mapping[str, ServingModel], calibration: Calibration) -> ServingModel:
@@ -88,7 +96,7 @@ class Recipe:
         for method in (
             *PRUNERS.values(),
             *BETWEEN.values(),
-            PRECISIONS[self.knobs.precision],
+            simulated.compress if self.knobs.simulated else PRECISIONS[self.knobs.precision],
             *AFTER.values(),
         ):
             model = method(model, given, self.knobs)

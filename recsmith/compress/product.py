@@ -19,14 +19,24 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
 
     An item counts in the books by the root of its popularity.
     """
-    weight = np.sqrt(np.maximum(model.popularity.astype(np.float32), 1))
-    return with_items(model, lambda table: quantise(table.dequantised(), knobs.bytes_a_row, weight, calibration.seed))
+    given = weights(model)
+    return with_items(model, lambda table: quantise(table.dequantised(), knobs.bytes_a_row, given, calibration.seed))
+
+
+def weights(model: ServingModel) -> np.ndarray:
+    """How much each item counts. Shapes: -> (I,) float32."""
+    return np.sqrt(np.maximum(model.popularity.astype(np.float32), 1))
+
+
+def width_of(columns: int, count: int) -> int:
+    """Columns of a book where a row has at most ``count`` words."""
+    return max(1, -(-columns // count))
 
 
 def quantise(values: np.ndarray, count: int, weight: np.ndarray, seed: int) -> ProductTable:
     """Rows as at most ``count`` words. Shapes: values (n, r) float32, weight (n,) float32."""
     columns = values.shape[1]
-    width = max(1, -(-columns // count))
+    width = width_of(columns, count)
     padded = np.pad(values, ((0, 0), (0, -columns % width)))
     words = [_words(padded[:, first : first + width], weight, seed) for first in range(0, columns, width)]
     codes = np.stack([code for _, code in words], axis=1)

@@ -37,8 +37,8 @@ def quantise_sparse(table: SparseTable | None) -> SparseTable | None:
     values, rows = table.values(), np.repeat(np.arange(table.n_rows), np.diff(table.indptr))
     largest = np.zeros(table.n_rows, np.float32)
     np.maximum.at(largest, rows, np.abs(values))
-    scale = scales(largest)
-    return replace(table, data=_rounded(values, scale[rows]), scale=scale)
+    scale = _halved(scales(largest))
+    return replace(table, data=_rounded(values, scale[rows].astype(np.float32)), scale=scale)
 
 
 def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -25,7 +25,14 @@ def recipe_of(params: Compress, proposal: Mapping[str, Any]) -> Recipe:
     tune = params.tune.model_copy(update={"epochs": epochs})
     sparsity = float(values.pop("sparsity"))
     # What is not proposed is not read: models with entries are not tuned, and no pruner of columns asked.
-    base = Knobs(bytes_a_row=params.bytes_a_row, pruner="SVD", tune=tune, refit=params.refit)
+    base = Knobs(
+        bytes_a_row=params.bytes_a_row,
+        pruner="SVD",
+        tune=tune,
+        quantiser=params.quantiser,
+        rerank=params.rerank,
+        refit=params.refit,
+    )
     return Recipe(replace(base, sparsity=sparsity, **values), form)
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from recsmith.compress.contract import Calibration, Knobs
-from recsmith.compress.turned import turned
+from recsmith.compress.turned import mixable, turned
 from recsmith.serving.model import ServingModel
-from recsmith.serving.tied import TiedTable
 
-PRECISIONS = ("int4", "int2", "int1")
+PRECISIONS = ("int4", "int2", "int1", "reranked")
 
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
@@ -22,14 +21,10 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
 
 
 def spread(model: ServingModel, seed: int) -> ServingModel:
-    """``model`` with its vectors turned; columns of a tied model only among those of their own factor, and those that
-    are projected on apart from those that are stored."""
+    """``model`` with its vectors turned, as far as their columns may be mixed."""
     if model.item_vectors is None:
         return model
-    turn, tie = np.zeros((model.rank, model.rank)), model.projection
-    factors = tie.columns if isinstance(tie, TiedTable) else np.arange(model.rank) < model.projected
-    draw = np.random.default_rng(seed)
-    for factor in np.unique(factors):
-        own = np.flatnonzero(factors == factor)
+    turn, draw = np.zeros((model.rank, model.rank)), np.random.default_rng(seed)
+    for own in mixable(model):
         turn[np.ix_(own, own)] = np.linalg.qr(draw.standard_normal((len(own), len(own))))[0]
     return turned(model, turn, turn)

@@ -28,8 +28,9 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
     that hurts most is added (APR, He et al. 2018, equations 8 to 10). Seeded. Blends and models without vectors stay.
     UserError where there are no histories.
     """
-    tune, first = knobs.tune, model.projected
-    if not tune.epochs or not model.rank or 0 < first < model.rank or model.sparse is not None:
+    tune = knobs.tune
+    # Quantisation-aware training is fine-tuning already.
+    if not tune.epochs or not tunable(model) or (knobs.simulated and knobs.quantiser == "qat"):
         return model
     if tune.top and isinstance(model.projection, TiedTable):
         raise UserError(
@@ -38,6 +39,11 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
     student = Learnt(model, knobs.precision, tune.top)
     learn(student, torch.optim.Adam(student.learnt(), lr=step(student, tune)), model, calibration, tune)
     return student.back()
+
+
+def tunable(model: ServingModel) -> bool:
+    """Whether a network can be made of it: no blend, and nothing but vectors."""
+    return bool(model.rank) and not 0 < model.projected < model.rank and model.sparse is None
 
 
 def step(student: Learnt, tune: Tune) -> float:

@@ -30,5 +30,13 @@ def turned(model: ServingModel, items: np.ndarray, queries: np.ndarray) -> Servi
     return replace(model, item_vectors=vectors, projection=folded, user_vectors=stored)
 
 
+def mixable(model: ServingModel) -> list[np.ndarray]:
+    """Columns that a turn may mix with each other: those of a tied model of the same factor, and those that are
+    projected on apart from those that are stored."""
+    tie = model.projection
+    factors = tie.columns if isinstance(tie, TiedTable) else np.arange(model.rank) < model.projected
+    return [np.flatnonzero(factors == factor) for factor in np.unique(factors)]
+
+
 def _times(table: VectorTable, turn: np.ndarray) -> Table:
     return Table(np.ascontiguousarray(table.dequantised() @ turn, np.float32))

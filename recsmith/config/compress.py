@@ -8,7 +8,8 @@ from pydantic import Field
 
 from recsmith.config.base import Section
 
-Precision = Literal["float32", "float16", "int8", "int4", "int2", "int1", "product"]
+Precision = Literal["float32", "float16", "int8", "int4", "int2", "int1", "product", "reranked"]
+Quantiser = Literal["rows", "ptq", "qat"]
 Pruner = Literal["L1", "L2", "FPGM", "SVD"]
 Form = Literal["slim", "smaller", "distilled", "graph_free", "edges"]
 Unit = Literal["channels", "heads", "layers"]
@@ -98,6 +99,15 @@ class Index(Section):
     """Share of the exact 20 best that an index must find; it looks into as many lists as that takes."""
 
 
+class Rerank(Section):
+    """What precision ``reranked`` is: a scan of one bit a number, and finer rows for the best of it."""
+
+    items: int = Field(default=200, ge=1)
+    """How many of the scan are scored again."""
+    precision: Literal["int8", "int4"] = "int8"
+    """Of the rows that they are scored by."""
+
+
 class Target(Section):
     """What the chosen recipe must reach on the candidate; null: no limit."""
 
@@ -141,6 +151,9 @@ class Compress(Section):
     """Columns that share a scale in 4, 2 and 1 bits; 0: the whole row."""
     bytes_a_row: int = Field(default=16, ge=1)
     """Codes of a row in product quantisation."""
+    rerank: Rerank = Rerank()
+    quantiser: Quantiser = "rows"
+    """Who finds the scales of int8, int4 and int2: the rows; NNI, by calibration (ptq) or in training (qat)."""
     tune: Tune = Tune()
     refit: int = Field(default=1, ge=0, le=5)
     """Rounds in which stored people are fitted to the items as they are stored; 0: none."""

@@ -11,8 +11,8 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 
 FORMAT = "recsmith-bundle"
-VERSION = 2
-"""1: dense tables; 2: packed, product-quantised and tied ones too."""
+VERSION = 3
+"""1: dense tables; 2: packed, product-quantised and tied ones too; 3: those that are scanned and re-ranked."""
 NAME = "manifest.json"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn, solve
 from recsmith.serving.inverted import InvertedLists, probe
+from recsmith.serving.reranked import RerankedTable
 from recsmith.serving.scan import scan
 from recsmith.serving.select import select
 from recsmith.serving.sketch import Sketch
@@ -246,9 +247,14 @@ def _indexed(model: ServingModel, query: Batch, hidden: np.ndarray, k: int, seen
 
 def _scanned(model: ServingModel, part: Batch, hidden: np.ndarray, k: int, seen: bool) -> Found:
     """The lists of some queries by all scores."""
-    if len(part) == 1 and len(part.indices) and model.item_vectors is not None:
+    table = model.item_vectors
+    if isinstance(table, RerankedTable):
+        rest = model.rest(part)
+        rest[np.diff(part.indptr) == 0] = model.popularity
+        return table.best(model.vectors(part), _hide(rest, part, hidden, seen), k)
+    if len(part) == 1 and len(part.indices) and table is not None:
         rest = _hide(model.rest(part), part, hidden, seen)[0]
-        return scan(model.item_vectors, model.sketch, model.vectors(part)[0], rest, k)
+        return scan(table, model.sketch, model.vectors(part)[0], rest, k)
     return select(_hide(model.scores(part), part, hidden, seen), k)
 
 

@@ -78,6 +78,19 @@ class PackedTable(VectorTable):
     def take(self, index: np.ndarray) -> PackedTable:
         return PackedTable(self.codes[index], self.levels, self.scale[index], self.columns)
 
+    def dot(self, queries: np.ndarray) -> np.ndarray:
+        """As of any table. For one query, what each byte adds is looked up, so that no row is widened."""
+        if len(queries) != 1 or self.blocks != 1:
+            return super().dot(queries)
+        per = 8 // self.bits
+        padded = np.pad(queries[0], (0, self.codes.shape[1] * per - self.columns))
+        adds = padded.reshape(self.codes.shape[1], per) @ self.words.T
+        out = np.zeros((1, len(self.codes)), np.float32)
+        for byte, added in enumerate(adds):
+            out[0] += added[self.codes[:, byte]]
+        out *= self.scale[:, 0]
+        return out
+
     @cached_property
     def words(self) -> np.ndarray:
         """(256, 8 / bits) float32: the levels that each byte stands for."""

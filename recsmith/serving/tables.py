@@ -66,7 +66,7 @@ class SparseTable:
     """Sparse rows (CSR); int8 data carry a scale for each row.
 
     Shapes: indptr (n + 1,) int, indices (E,) int column of each entry, data (E,) float32 | float16 | int8, scale (n,)
-    float32 or None.
+    float32 | float16 or None.
     """
 
     indptr: np.ndarray

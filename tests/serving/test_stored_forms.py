@@ -7,6 +7,7 @@ import pytest
 from recsmith.errors import UserError
 from recsmith.serving.packed import BITS, PackedTable, pack, unpack
 from recsmith.serving.product import ProductTable
+from recsmith.serving.reranked import RerankedTable
 from recsmith.serving.table_tensors import of_table, table
 from recsmith.serving.tables import Table
 from recsmith.serving.tied import TiedTable
@@ -38,12 +39,17 @@ def dense(n: int = N) -> Table:
     return Table(rng.integers(-127, 128, (n, R)).astype(np.int8), rng.random(n).astype(np.float16) + np.float16(0.1))
 
 
+def reranked(n: int = N) -> RerankedTable:
+    return RerankedTable(packed(1, n=n), dense(n), 7)
+
+
 FORMS: dict[str, Callable[[int], VectorTable]] = {
     "int8": dense,
     **{f"int{bits}": lambda n, bits=bits: packed(bits, n=n) for bits in BITS},
     "blocks": lambda n: packed(4, 3, n),
     "product": product,
     "tied": tied,
+    "reranked": reranked,
 }
 
 
@@ -56,6 +62,7 @@ def test_products_sums_and_parts_are_those_of_the_rows(form: str, n: int, monkey
     queries = np.random.default_rng(0).normal(size=(3, R)).astype(np.float32)
     assert (stored.shape, rows.shape, rows.dtype) == ((n, R), (n, R), np.float32)
     np.testing.assert_allclose(stored.dot(queries), queries @ rows.T, atol=1e-4)
+    np.testing.assert_allclose(stored.dot(queries[:1]), queries[:1] @ rows.T, atol=1e-4)
     np.testing.assert_allclose(stored.gram(), rows.astype(np.float64).T @ rows, rtol=1e-4, atol=1e-4)
     some = np.arange(n)[::-3]
     assert np.array_equal(stored.rows(some), rows[some])
@@ -127,5 +134,11 @@ def test_parts_that_do_not_fit_or_hold_nan_are_refused() -> None:
         replace(product(), books=np.ones((3, 7, 3), np.float16))
     with pytest.raises(UserError, match="one finite factor for each"):
         replace(tied(), columns=np.ones(2, np.float32))
+    with pytest.raises(UserError, match="at least one is due"):
+        replace(reranked(), count=0)
+    with pytest.raises(UserError, match="cannot be scanned"):
+        replace(reranked(), scanned=packed(1, n=N - 1))
+    with pytest.raises(UserError, match="nothing to scan"):
+        table({**of_table("name.exact", dense()), "name.rerank": np.array([7], np.uint32)}, "name")
     with pytest.raises(UserError, match="no form of a table"):
         table({"name.else": np.ones(1)}, "name")
