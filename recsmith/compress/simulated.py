@@ -70,7 +70,7 @@ def simulation(model: ServingModel, calibration: Calibration, knobs: Knobs) -> S
         for name, table in tables.items()
         if table is not None and not isinstance(table, TiedTable)
     })  # fmt: skip
-    evaluator = _evaluator(list(found.parameters()), 1.0, lambda *_: None, lambda network: network())
+    evaluator = _evaluator(list(found.parameters()), 1.0, _untrained, lambda network: network())
     config = [_wanted(f"tables.{name}", knobs) for name in found.tables]
     PtqQuantizer(found, config, evaluator).compress(None, 1)
     return found.eval()
@@ -97,13 +97,18 @@ def _trained(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Sim
     return found.eval()
 
 
+def _untrained(*_: object) -> None:
+    """Calibration trains nothing."""
+
+
 def _other(model: ServingModel) -> str:
     return "user_vectors" if model.projection is None else "projection"
 
 
 def _evaluator(parameters: list[torch.nn.Parameter], rate: float, training: Any, evaluating: Any) -> TorchEvaluator:
     optimiser = nni.trace(torch.optim.Adam)(parameters, lr=rate)
-    return TorchEvaluator(training, optimiser, lambda *_: None, evaluating_func=evaluating)
+    # All of training is one function; quantisers change no step of it.
+    return TorchEvaluator(training, optimiser, training, evaluating_func=evaluating)
 
 
 def _wanted(place: str, knobs: Knobs, name: str = "") -> dict[str, Any]:

@@ -65,6 +65,7 @@ def test_calibrated_scales_are_those_of_the_largest_number_of_each_row() -> None
     small = simulated.compress(model, GIVEN, Knobs("int8", quantiser="ptq"))
     assert model.item_vectors is not None
     assert isinstance(small.item_vectors, Table)
+    assert small.item_vectors.scale is not None
     largest = np.abs(model.item_vectors.dequantised()).max(axis=1)
     np.testing.assert_allclose(small.item_vectors.scale, largest / 127, rtol=1e-6)
 
