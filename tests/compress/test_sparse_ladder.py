@@ -33,7 +33,7 @@ def test_the_item_item_table_alone_is_a_row_of_the_ladder_in_eight_bits() -> Non
     entries = len(table.data)
     assert whole.bytes == 3 * entries + 2 * (N_ITEMS + 1) + 2 * N_ITEMS + N_ITEMS
     assert halved.bytes == pytest.approx(whole.bytes - 1.5 * entries, abs=3)
-    assert whole.metrics["ndcg@5"] > 0.9 * rows["sparse, export"].metrics["ndcg@5"]
+    assert whole.metrics["ndcg@5"] > 0.9 * rows["sparse, float32"].metrics["ndcg@5"]
 
 
 def test_eight_bits_of_the_sparse_form_keep_its_lists() -> None:
