@@ -189,7 +189,7 @@ def test_a_truncated_or_missing_file_is_named(tmp_path: Path, file: str) -> None
 def test_foreign_and_newer_bundles_are_refused_by_name(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "b")
     rewritten(folder, version=99)
-    with pytest.raises(UserError, match=r"version 99 was written by a newer Recsmith.* version 2\. Update"):
+    with pytest.raises(UserError, match=r"version 99 was written by a newer Recsmith.* version 3\. Update"):
         load(folder)
     rewritten(folder, version=1, format="somebody else's")
     with pytest.raises(UserError, match="does not describe a Recsmith bundle"):
