@@ -1,4 +1,4 @@
-"""Prefect on this machine: ``python -m flows.service up|down|status|address``.
+"""Prefect on this machine: ``python -m flows.service up|down|status``.
 
 ``up`` starts the server, the work pools and deployments of ``prefect.yaml`` and one worker a pool; all of it outlives
 the terminal. ``down`` stops exactly that, with every run in progress.
@@ -223,10 +223,10 @@ def say(text: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Do what was asked; what cannot be done ends in one plain message."""
     parser = argparse.ArgumentParser("python -m flows.service", description="Prefect on this machine.")
-    parser.add_argument("action", choices=("up", "down", "status", "address"))
+    parser.add_argument("action", choices=("up", "down", "status"))
     parser.add_argument("--port", type=int, help=f"of a server that is started (default {PORT})")
     args = parser.parse_args(arguments)
-    actions = {"up": lambda: up(args.port), "down": down, "status": status, "address": lambda: print(address())}
+    actions = {"up": lambda: up(args.port), "down": down, "status": status}
     try:
         actions[args.action]()
     except UserError as error:

@@ -20,6 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 UNREACHABLE = (ConnectionError, TimeoutError, FSTimeoutError, socket.gaierror, asyncssh.ConnectionLost)
 NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+OF_S3 = {"botocore.exceptions.HTTPClientError": "unreachable", "botocore.exceptions.NoCredentialsError": "login"}
+"""Named, since what speaks S3 is installed only where it is used."""
 LITTLE = 1 << 20
 """A server that refuses to write says only "Failure"; with less than this free, it is full."""
 
@@ -53,16 +55,19 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _explained(error: BaseException, where: Where, pulling: bool) -> UserError | None:
-    number = error.errno if isinstance(error, OSError) else None
+    number, of_s3 = error.errno if isinstance(error, OSError) else None, _of_s3(error)
     if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.KeyExchangeFailed):
         return UserError(f"{where}: {refusal(where.odb.fs.fs_args['host'], where.odb.fs.fs_args.get('port'))}")
-    if isinstance(error, asyncssh.PermissionDenied | AuthError) or (isinstance(error, PermissionError) and not number):
+    refused = isinstance(error, PermissionError) and not number
+    if isinstance(error, asyncssh.PermissionDenied | AuthError) or refused or of_s3 == "login":
         return _login(where)
+    if isinstance(error, FileNotFoundError) and "bucket does not exist" in str(error):
+        return UserError(f"{where}: the bucket does not exist. Make it, or correct .dvc/config.")
     if number in FULL or isinstance(error, asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded):
         return _full_here(error) if pulling else _full_there(where)
     if number in FORBIDDEN or isinstance(error, asyncssh.SFTPPermissionDenied | asyncssh.SFTPWriteProtect):
         return _forbidden(where, error)
-    if isinstance(error, UNREACHABLE) or number in NO_ROUTE:
+    if isinstance(error, UNREACHABLE) or number in NO_ROUTE or of_s3 == "unreachable":
         said = str(error) or type(error).__name__
         return Passing(f"{where} cannot be reached ({said}). Is it up, the network there, the address right?")
     if isinstance(error, asyncssh.SFTPFailure) and not pulling and _has_no_room(where):
@@ -70,7 +75,17 @@ def _explained(error: BaseException, where: Where, pulling: bool) -> UserError |
     return None
 
 
+def _of_s3(error: BaseException) -> str | None:
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
+    return next((OF_S3[name] for name in names if name in OF_S3), None)
+
+
 def _login(where: Where) -> UserError:
+    if where.odb.fs.protocol == "s3":
+        profile = f"a profile (dvc remote modify --local {where.name} profile NAME)"
+        return UserError(
+            f"{where} refuses the login. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name {profile}."
+        )
     key = f"dvc remote modify --local {where.name} keyfile PATH"
     user = f"dvc remote modify --local {where.name} user NAME"
     return UserError(f"{where} refuses the login. Name the right key ({key}) or user ({user}).")
