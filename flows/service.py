@@ -24,7 +24,8 @@ from recsmith.errors import UserError, unknown
 from recsmith.files import write_json
 
 HOST, PORT = "127.0.0.1", 4200
-READY_SECONDS = 180.0
+READY_SECONDS = 600.0
+"""Generous, the machine may be busy; a part that ends while it starts is told at once."""
 PLAN = Path("prefect.yaml")
 DATABASE = "RECSMITH_DATABASE"
 SETTINGS = {

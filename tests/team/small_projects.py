@@ -25,11 +25,8 @@ WHO = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 def run(root: Path, *command: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command in ``root`` with this project's tools; both outputs in ``stdout``."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    whole = (
-        os.environ
-        | {"PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
-        | dict(env or {})
-    )
+    code = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    whole = os.environ | {"PATH": path, "PYTHONPATH": code} | dict(env or {})
     return subprocess.run(
         command, cwd=root, env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -17,6 +17,7 @@ from recsmith.errors import UserError
 from recsmith.privacy.sealing import VARIABLE
 
 pytest.importorskip("dvc_s3", reason="dvc-s3 is not installed")
+boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
 moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
 BUCKET = "team"
 
@@ -24,8 +25,6 @@ BUCKET = "team"
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server that runs, with one bucket, its keys in the environment."""
-    import boto3
-
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -41,8 +40,6 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def keys(address: str) -> list[str]:
     """What lies in the bucket."""
-    import boto3
-
     found = boto3.client("s3", endpoint_url=address).list_objects_v2(Bucket=BUCKET)
     return [entry["Key"] for entry in found.get("Contents", ())]
 
