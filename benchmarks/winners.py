@@ -90,7 +90,7 @@ def _read(data: Path) -> dict[str, Any]:
         "models": models,
         "left_out": left_out,
         "paired": metrics["paired"]["full"],
-        "valid": best["metrics"],
+        "valid": best["valid"],
         "choice": read_json(data / "search" / "trust.json")["choice"],
     }
 
