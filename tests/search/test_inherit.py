@@ -26,7 +26,9 @@ from recsmith.search.nas import multi_trial
 from recsmith.search.parents import Parents
 from recsmith.search.plain import search
 from recsmith.search.rescore import refit
-from recsmith.search.store import Answer, Store
+from recsmith.search.store import Answer, Answers, Store
+from recsmith.search.strategies import make
+from recsmith.search.strategies.base import Settings
 from recsmith.search.task import LEARNT, Task, fit_values
 from recsmith.search.tree import FIDELITY, PARENT, choice
 
@@ -94,6 +96,20 @@ def test_the_nearest_by_distance_is_the_parent_the_latest_of_equals() -> None:
     assert parents.nearest(network(2, 8)) == "b"
     assert parents.nearest({**network(2, 8), FIDELITY: 0.5}) == "b"
     assert parents.nearest({"family": {"_name": "filter", "rank": 16}}) is None
+
+
+def test_a_tuner_in_nni_s_service_reads_from_answers_who_may_be_a_parent(tmp_path: Path) -> None:
+    tuner = make("random", Settings(seed=1, trials=4, inherit=True, answers=str(tmp_path)))
+    tuner.update_search_space({"family": choice(TREE["family"]["_value"][:1])})
+    parents = []
+    for number, value in enumerate((0.0, 0.3, 0.2, 0.1)):
+        asked = tuner.generate_multiple_parameters([number])[0]
+        parents.append(asked.get(PARENT))
+        known = {"number": number, "key": f"key{number}", "known": False, "value": value, "seconds": 0.0}
+        Answers(tmp_path).save(Answer(**known, parameters=asked))
+    # The first one failed: it has no weights.
+    assert parents[:3] == [None, None, "key1"]
+    assert parents[3] in ("key1", "key2")
 
 
 def test_a_trial_begins_from_the_weights_of_its_parent_and_says_so(data: Path, tmp_path: Path) -> None:
