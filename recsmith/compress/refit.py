@@ -14,6 +14,7 @@ import numpy as np
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.quantised import quantise
 from recsmith.serving.model import Batch, ServingModel, top_k
+from recsmith.serving.reranked import RerankedTable
 from recsmith.serving.tables import Table
 from recsmith.serving.vector_table import VectorTable
 
@@ -31,13 +32,14 @@ TINY = 1e-12
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
     """``model`` with vectors of people that give the scores of the exported model again, after ``knobs.refit`` rounds.
 
-    Whoever is folded in has no vector to fit; people who are stored in floats lost nothing that is worth it. Then, and
-    where ``knobs.refit`` is 0, the model stays as it is. UserError where there are no histories.
+    Whoever is folded in has no vector to fit; items in floats, or in eight bits with all their columns, lost nothing
+    that is worth it. Then, and where ``knobs.refit`` is 0, the model stays as it is. UserError where there are no
+    histories.
     """
     stored, teacher = model.user_vectors, calibration.teacher
     if not knobs.refit or teacher is None or model.projected or model.sparse is not None:
         return model
-    if not isinstance(stored, Table) or stored.scale is None:
+    if not isinstance(stored, Table) or stored.scale is None or _as_good(model, teacher):
         return model
     known, vectors, means = calibration.known(), stored.dequantised(), _Means.of(model, teacher)
     assert known.users is not None
@@ -103,6 +105,13 @@ def _solved(
     near = NEAR * np.trace(left, axis1=1, axis2=2) / left.shape[1] + TINY
     left += near[:, None, None] * np.eye(left.shape[1])
     return np.linalg.solve(left, (right + near[:, None] * before)[:, :, None])[:, :, 0].astype(np.float32)
+
+
+def _as_good(model: ServingModel, teacher: ServingModel) -> bool:
+    """Whether the items have all their columns in eight bits: a fit would cost more than they lost."""
+    items = _items(model)
+    scored = items.exact if isinstance(items, RerankedTable) else items
+    return model.rank == teacher.rank and scored.precision == "int8"
 
 
 def _items(model: ServingModel) -> VectorTable:
