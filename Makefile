@@ -31,6 +31,7 @@ $(VENV)/.installed-%:
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -m tools.remotes.by_hand $(VENV)/bin
 	@rm -f $(VENV)/.installed-* && touch $@
 
 run: $(INSTALLED) .work/vega.js ## fetch the data, run what changed, print the results
