@@ -2,10 +2,11 @@
 
 Models are architectures in JSON files (default: LightGCN of ``settings/lightgcn.json``), fitted here or, with
 ``--models``, by ``benchmarks.fit``; ``--search filters`` adds the best that this preset finds, as ``winner``. The fp32
-export (networks as they are, filters of rank 256) is the reference. All recipes are measured on valid; for each ratio
-of ``MARKS`` the best of those that reach it is applied to the final model, packed, and stays on disk. A process that
-has numpy and the scorer's library alone answers everybody from it; its lists are scored on the sealed test, bytes are
-read off the files.
+export (networks as they are, filters of rank 256) is the reference; filters are tried as low rank plus sparse and as
+sparse too. All recipes are measured on valid; for each ratio of ``MARKS`` the best of those that reach it is applied to
+the final model, packed, and stays on disk. A process that has numpy and the scorer's library alone answers everybody
+from it; its lists are scored on the sealed test, bytes are read off the files. Rows are kept beside the bundles, so
+that a run that was cut off measures no recipe again.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ from benchmarks.fit import named, pair
 from recsmith.compress import pack
 from recsmith.compress.choose import Row
 from recsmith.compress.contract import Calibration, Knobs
-from recsmith.compress.export import export
+from recsmith.compress.export import BOTH, ENTRIES, VECTORS, export
 from recsmith.compress.forms import extra, made
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
+from recsmith.compress.kept import Kept
 from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
@@ -63,6 +65,8 @@ from recsmith.serving.model import Batch, ServingModel
 MARKS = (3.7, 8.0, 16.0, 25.0)
 METRIC = f"ndcg@{K}"
 EXPORT = Export(rank=256, top_k=0)
+COMBINED = Export(rank=128, top_k=64)
+"""Half of the rank, and what is tried beside it in entries."""
 LADDER = Compress(
     export=EXPORT,
     precision=("float16", "int8", "int4", "int2", "int1", "product"),
@@ -86,6 +90,8 @@ class Setting:
     bundles: Path
     threads: int
     ladder: Compress
+    combined: bool
+    """Whether filters are tried with entries of the item-item table too."""
 
     @property
     def fitting(self) -> FitSettings:
@@ -131,7 +137,7 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
     print(f"{name}: {describe(candidate.architecture)}", flush=True)
     chosen = ladder(candidate, setting, histories(data.fit, fading))
     everybody = histories(data.refit, fading)
-    full = export(final.model, data.refit, EXPORT, run_of.seed, run_of.memory_mb)
+    full = exports(final, data.refit, setting)
     beside, wanted = extra(setting.ladder, candidate.architecture, print), {row.recipe.form for _, row in chosen}
     needed = {name: make for name, make in beside.items() if name in wanted}
     full |= made(needed, origin(final, data.refit, full, setting))
@@ -158,18 +164,29 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
 def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[float, Row]]:
     """For each mark the recipe that is best on valid among those that are small enough; the fp32 export first."""
     data, run_of = setting.data, setting.given.run
-    exported = export(candidate.model, data.fit, EXPORT, run_of.seed, run_of.memory_mb)
+    exported = exports(candidate, data.fit, setting)
     exported |= made(
         extra(setting.ladder, candidate.architecture, print), origin(candidate, data.fit, exported, setting)
     )
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
     calibration = Calibration(known, run_of.seed)
     plain = Recipe(Knobs(), next(iter(exported))).apply(exported, calibration)
-    bench = Bench(exported, replace(judge, exact=judge.metrics(plain).metrics), calibration)
+    judge = replace(judge, exact=judge.metrics(plain).metrics)
+    bench = Bench(exported, judge, calibration, Kept.of(setting.bundles / "recipes", exported, judge, calibration))
     rows = measure(bench, setting.ladder, run_of.seed, print)
     reaching = [(mark, [row for row in rows if row.ratio >= mark]) for mark in MARKS]
     best = [(mark, max(small, key=lambda row: (row.retained, row.ratio))) for mark, small in reaching if small]
     return [(1.0, rows[0]), *best]
+
+
+def exports(fitted: Fitted, graph: Graph, setting: Setting) -> dict[str, ServingModel]:
+    """The forms of the export, the reference first; those of a filter with entries are those of ``COMBINED``."""
+    run_of = setting.given.run
+    found = export(fitted.model, graph, EXPORT, run_of.seed, run_of.memory_mb)
+    if VECTORS not in found or not setting.combined:
+        return found
+    beside = export(fitted.model, graph, COMBINED, run_of.seed, run_of.memory_mb)
+    return found | {name: beside[name] for name in (BOTH, ENTRIES)}
 
 
 def origin(fitted: Fitted, graph: Graph, exported: Mapping[str, ServingModel], setting: Setting) -> Origin:
@@ -225,6 +242,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=30, help="how many candidates it tries at most (30)")
     parser.add_argument("--valid-users", type=int, default=3000, help="users that recipes are measured on (3000)")
     parser.add_argument("--forms", nargs="*", default=[], help="forms made by training that are tried too (slim)")
+    parser.add_argument("--no-entries", action="store_true", help="filters are tried as vectors alone (less memory)")
     parser.add_argument("--bundles", type=Path, help="folder of the bundles (default: beside the JSON)")
     return parser.parse_args()
 
@@ -238,7 +256,7 @@ def main() -> None:
         valid = sampled(data.valid, args.valid_users, given.run.seed)
         ladder = LADDER.model_copy(update={"forms": tuple(args.forms)})
         bundles = args.bundles or out.with_suffix("")
-        setting = Setting(data, given, data.test(), valid, bundles, given.run.threads, ladder)
+        setting = Setting(data, given, data.test(), valid, bundles, given.run.threads, ladder, not args.no_entries)
         head = measured_on() | {"dataset": data.name, "users": data.refit.n_users, "items": data.refit.n_items}
         for name, both in models(args, setting):
             for row in rows_of(name, both, setting):

@@ -67,14 +67,14 @@ class Asked:
         return cls(model, queries, top_k(model, queries, K)[0])
 
     def recall(self, index: InvertedLists) -> float:
-        """The share of the exact lists that is found."""
+        """The share of the exact lists that is found in the index; nothing is where it does not fill a list."""
         table, vectors, hits = self.model.item_vectors, self.model.vectors(self.queries), 0
         assert table is not None
         for at, exact in enumerate(self.exact):
             seen = self.queries.part(at, at + 1).indices
             found = probe(index, table, self.model.sketch, vectors[at], seen, K)
-            # Where too few are found everything is scanned.
-            hits += np.isin(exact[exact >= 0], exact if found is None else found[0]).sum()
+            # Nothing found: everything is scanned, exactly, which an index is to spare.
+            hits += 0 if found is None else np.isin(exact[exact >= 0], found[0]).sum()
         return float(hits / np.count_nonzero(self.exact >= 0))
 
 
