@@ -17,17 +17,36 @@ from recsmith.serving.model import Batch
 TINY = {"family": "gnn", "operators": ["lightgcn"], "dimension": 8}
 
 
-@pytest.fixture
-def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    (tmp_path / "tiny.json").write_text(json.dumps(TINY), encoding="utf-8")
-    (tmp_path / "params.yaml").write_text("train: {max_epochs: 2}\nrun: {threads: 1}\n", encoding="utf-8")
+def measured(folder: Path, architecture: dict, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    (folder / "tiny.json").write_text(json.dumps(architecture), encoding="utf-8")
+    (folder / "params.yaml").write_text("train: {max_epochs: 2}\nrun: {threads: 1}\n", encoding="utf-8")
     ladder = Compress(export=compress.EXPORT, precision=("int8", "int4"), sparsity=(0.0, 0.5))
     monkeypatch.setattr(compress, "LADDER", ladder)
-    out = tmp_path / "out.json"
-    command = ["compress", "--data", "demo", "--json", str(out), "--params", str(tmp_path / "params.yaml")]
-    monkeypatch.setattr(sys, "argv", [*command, f"tiny={tmp_path / 'tiny.json'}"])
+    out = folder / "out.json"
+    command = ["compress", "--data", "demo", "--json", str(out), "--params", str(folder / "params.yaml")]
+    monkeypatch.setattr(sys, "argv", [*command, f"tiny={folder / 'tiny.json'}"])
     compress.main()
     return json.loads(out.read_text(encoding="utf-8"))["rows"]
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    return measured(tmp_path, TINY, monkeypatch)
+
+
+def test_filters_are_tried_with_entries_and_a_second_run_measures_no_recipe_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = measured(tmp_path, {"family": "filter", "kind": "ridge"}, monkeypatch)
+    said = capsys.readouterr().out
+    for recipe in ("both, float32, export", "sparse, pruned 50%, int8", "tied, int4", "low rank, pruned 50%, int4"):
+        assert recipe in said
+    assert "(known)" not in said
+    again = measured(tmp_path, {"family": "filter", "kind": "ridge"}, monkeypatch)
+    assert [row["method"] for row in again] == [row["method"] for row in first]
+    lines = [line for line in capsys.readouterr().out.splitlines() if " retained " in line and " bytes " in line]
+    assert len(lines) == 4 + 4 * 4
+    assert all("(known)" in line for line in lines)
 
 
 def test_rows_hold_what_is_asked_for_and_bundles_answer(rows: list[dict]) -> None:
