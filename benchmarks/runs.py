@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import nni
 from recsmith.errors import UserError
 from recsmith.search import drive
 from recsmith.search.attempt import FAILURES, answer
+from recsmith.search.refine import rounds
 from recsmith.search.space import SearchSpace
 from recsmith.search.store import Answer, Store
 from recsmith.search.strategies import STRATEGIES, make, settings_of
@@ -66,8 +67,8 @@ def searched(name: str, seed: int, make_task: Make) -> Run:
     spent = 0.0
     try:
         task = make_task(name, seed)
-        for share, one in _answers(task):
-            spent, run.trials_done = spent + share, run.trials_done + 1
+        for one in _answers(task):
+            spent, run.trials_done = spent + _share(one), run.trials_done + 1
             if _is_whole(task, one) and (run.best_valid is None or one.value > run.best_valid):
                 run.curve.append((round(spent, 6), one.value))
     except UserError as error:
@@ -83,17 +84,25 @@ def _is_whole(task: Task, one: Answer) -> bool:
     return record is not None and record.status == "done" and not record.partial
 
 
-def _answers(task: Task) -> Iterator[tuple[float, Answer]]:
-    """Answers in their order, each with the share of a whole trial that it cost."""
+def _share(one: Answer) -> float:
+    """What a trial cost, of a whole one."""
+    return one.parameters.get(FIDELITY, 1.0)
+
+
+def _answers(task: Task) -> Iterable[Answer]:
+    """Answers in their order."""
     drive.check(task)
-    if STRATEGIES[task.strategy].driver == "tuner":
-        yield from _asked(task)
-    else:
+    if STRATEGIES[task.strategy].driver != "tuner":
         # These run in this process whoever drives them.
-        yield from ((1.0, one) for one in drive.search(task, Path(task.folder), lambda text: None))
+        return drive.search(task, Path(task.folder), silent)
+    return rounds(task, lambda one: list(_asked(one)), silent) if task.refine else _asked(task)
 
 
-def _asked(task: Task) -> Iterator[tuple[float, Answer]]:
+def silent(text: str) -> None:
+    """Say nothing: a benchmark prints its own lines."""
+
+
+def _asked(task: Task) -> Iterator[Answer]:
     """Ask a tuner and tell it, here, until the budget is spent or the space is used up."""
     nni.silence_stdout()
     tuner = make(task.strategy, settings_of(task))
@@ -106,4 +115,4 @@ def _asked(task: Task) -> Iterator[tuple[float, Answer]]:
         one = answer(task, proposals[0])
         tuner.receive_trial_result(number, proposals[0], one.value, key=one.key)
         left, number = left - share, number + 1
-        yield share, one
+        yield one

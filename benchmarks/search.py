@@ -29,6 +29,8 @@ from recsmith.search.task import Task, task_of
 
 ALL = "random,tpe,evolution,grid,hyperband,bohb,reinforce,ppo,pso,regularized_evolution,enas,darts,one_shot_random"
 PRESETS = get_args(Search.model_fields["preset"].annotation)
+REFINED = "+refine"
+"""Ends the names of refined runs."""
 EVERYBODY = 2**31
 """More valid users than anybody has: every candidate is measured on all of them."""
 
@@ -39,6 +41,7 @@ def main() -> None:
     names = known(args.strategies.split(","))
     with limited_threads(sections(args.params).run.threads), opened(args) as (about, make):
         runs: list[Run] = []
+        make, names = (both(make, args.refine), [*names, *map(refined, names)]) if args.refine else (make, names)
         for seed in range(1, args.seeds + 1):
             for name in names:
                 runs.append(searched(name, seed, make))
@@ -53,6 +56,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, metavar="FILE", help="replay over this table instead of training")
     parser.add_argument("--search", choices=PRESETS, help="preset of the space; default: that of --params, else small")
     parser.add_argument("--strategies", default=ALL, help="names with commas between them; default: all")
+    parser.add_argument("--refine", type=float, metavar="SHARE", help="run each also with search.refine at this share")
     parser.add_argument("--html", type=Path, metavar="OUT", help="where a page with the curves is written")
     parser.add_argument("--trials", type=int, default=12, help="whole trials of each run (12)")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each strategy (1)")
@@ -65,6 +69,21 @@ def known(names: list[str]) -> list[str]:
     if stray is not None:
         raise unknown("--strategies", stray, STRATEGIES)
     return names
+
+
+def refined(name: str) -> str:
+    """What the refined runs of a strategy are called."""
+    return f"{name}{REFINED}"
+
+
+def both(make: Make, share: float) -> Make:
+    """Tasks of strategies and of their refined selves; what both try is trained once, and known to the second."""
+
+    def made(name: str, seed: int) -> Task:
+        strategy = name.removesuffix(REFINED)
+        return make(strategy, seed).model_copy(update={"refine": 0.0 if strategy == name else share})
+
+    return made
 
 
 @contextmanager
@@ -127,11 +146,20 @@ def written(args: argparse.Namespace, about: dict[str, Any], runs: list[Run]) ->
     best = max((run.best_valid for run in runs if run.best_valid is not None), default=0.0)
     result = {"trials": args.trials, "seeds": args.seeds, "best_known": best, **about}
     result |= {"rows": [run.row() for run in runs], "against_random": compared(runs)}
+    if args.refine:
+        result |= {"refine": args.refine, "against_unrefined": against_unrefined(runs)}
     if args.json is not None:
         write_json(args.json, result | measured_on())
     if args.html is not None:
         write_text(args.html, strategies_page(result, result["metric"]))
     return result
+
+
+def against_unrefined(runs: list[Run]) -> list[dict[str, Any]]:
+    """For every strategy, the mean of its refined runs' best minus its own with the same seeds."""
+    names = dict.fromkeys(run.strategy.removesuffix(REFINED) for run in runs)
+    pairs = (compared([run for run in runs if run.strategy in (name, refined(name))], name) for name in names)
+    return [row for found in pairs for row in found]
 
 
 HEAD = ("strategy", "seed", "trials_done", "best_valid", "seconds", "error")
@@ -140,11 +168,16 @@ HEAD = ("strategy", "seed", "trials_done", "best_valid", "seconds", "error")
 def report(result: dict[str, Any]) -> str:
     """What a person should see."""
     rows = [[row[name] for name in HEAD] for row in result["rows"]]
-    pairs = [list(row.values()) for row in result["against_random"]]
     parts = [table(HEAD, rows), regrets(result["rows"], result["best_known"], result["trials"])]
-    if pairs:
-        parts.append(table(list(result["against_random"][0]), pairs))
-    return "\n\n".join(parts)
+    parts += [
+        _pairs("minus random", result["against_random"]),
+        _pairs("minus unrefined", result.get("against_unrefined", [])),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _pairs(title: str, rows: list[dict[str, Any]]) -> str:
+    return table([title, *list(rows[0])[1:]], [list(row.values()) for row in rows]) if rows else ""
 
 
 if __name__ == "__main__":

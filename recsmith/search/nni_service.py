@@ -37,8 +37,9 @@ from recsmith.search.task import Task
 PORTS = 20
 STARTS = 5
 LOCK_SECONDS = 300.0
-START_SECONDS = 20
-"""How long a start may take; NNI's own 3 seconds are too few where the machine is busy."""
+START_SECONDS = 60
+"""How long a start may take; NNI's own 3 seconds are too few on a busy machine, and 20 were for thirty processes on two
+cores."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
 SHIMS = tuple(Path(__file__).with_name(name) for name in ("loopback.cjs", "patience.cjs", "nodes.cjs", "page.cjs"))

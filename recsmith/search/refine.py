@@ -1,8 +1,9 @@
 """A search in two rounds: a coarse one over the whole space, then one over the part of it that did well.
 
-Knobs that decide little (:mod:`recsmith.search.importance`) are set to the best trial's value; the others keep the
-values of the best quarter of the trials. The trials of both rounds stand beside each other, so that the crown is never
-lower than the coarse round's, and share one budget.
+Knobs keep the values of the best quarter of the trials, those that decide most (:mod:`recsmith.search.importance`)
+first; then those that decide little are set to the best trial's value. This ends where the space would become too small
+for the trials that are left: few trials were good by luck too. The trials of both rounds stand beside each other, so
+that the crown is never lower than the coarse round's, and share one budget.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ LITTLE = 0.02
 """Share of the importance below which a knob is set."""
 BEST = 4
 """One of so many trials counts as having done well."""
+ROOM = 5
+"""The narrowed space holds at least so many candidates for each trial that is left."""
 FIELDS = {"family": "families", "operator": "operators", "kind": "filters", "main": "mixtures"}
 """Knobs that have another name in the parameters."""
 Say = Callable[[str], None]
@@ -36,8 +39,12 @@ def rounds(task: Task, run: Callable[[Task], list[Answer]], say: Say) -> list[An
     if len(done) < FEWEST or first >= task.trials:
         say(f"{len(done)} finished trials are too few to narrow the space by ({FEWEST} are due); it stays as it is")
         return run(task)  # What the first round tried is known and answered at once.
-    space = narrowed(task.space, [flat(knobs_of(one.parameters)) for one in done], [one.value for one in done])
+    rows, values = [flat(knobs_of(one.parameters)) for one in done], [one.value for one in done]
+    space = narrowed(task.space, rows, values, ROOM * (task.trials - first))
     before, after = SearchSpace(task.space).size, SearchSpace(space).size
+    if before == after:
+        say(f"a space of {before:,} candidates is too small to be narrowed for the trials that are left")
+        return run(task)
     say(f"the space is narrowed from {before:,} to {after:,} candidates by what {len(done)} trials have shown")
     rest = _rest(task, coarse, time.monotonic() - started)
     if rest is None:
@@ -58,20 +65,26 @@ def _rest(task: Task, spent: Sequence[Answer], seconds: float) -> Task | None:
     return task.model_copy(update={"trials": trials, "total_epochs": epochs, "seconds": left})
 
 
-def narrowed(space: Space, rows: Sequence[Mapping[str, Any]], values: Sequence[float]) -> Space:
-    """The part of ``space`` around the best rows: the knobs of finished trials, ``values`` their metric."""
+def narrowed(space: Space, rows: Sequence[Mapping[str, Any]], values: Sequence[float], fewest: int = 1) -> Space:
+    """The part of ``space`` around the best rows: the knobs of finished trials, ``values`` their metric.
+
+    A knob that would leave fewer than ``fewest`` candidates stays as it is.
+    """
     ranked = [row for _, row in sorted(zip(values, rows, strict=True), key=lambda pair: -pair[0])]
     shares, good = importance(rows, values), ranked[: max(1, len(ranked) // BEST)]
-    kept: dict[str, tuple[Any, ...]] = {}
-    for knob, share in shares.items():
+    for knob in sorted(shares, key=lambda knob: _turn(shares[knob])):
         name = FIELDS.get(knob, knob)
+        seen = [row[knob] for row in (ranked[:1] if shares[knob] < LITTLE else good) if knob in row]
         given = getattr(space, name, None)
-        if not isinstance(given, tuple):
-            continue
-        seen = [row[knob] for row in (ranked[:1] if share < LITTLE else good) if knob in row]
-        if some := _around(given, seen):
-            kept[name] = some
-    return space.model_copy(update=kept)
+        if isinstance(given, tuple) and (some := _around(given, seen)):
+            smaller = space.model_copy(update={name: some})
+            space = smaller if SearchSpace(smaller).size >= fewest else space
+    return space
+
+
+def _turn(share: float) -> tuple[bool, float]:
+    """When a knob is narrowed: those that decide most first, then of those that decide little the least."""
+    return (True, share) if share < LITTLE else (False, -share)
 
 
 def _around(given: Sequence[Any], seen: Sequence[Any]) -> tuple[Any, ...]:

@@ -75,6 +75,19 @@ def test_strategies_are_replayed_over_a_table_at_equal_budget(
     assert "minus random" in said
 
 
+def test_a_strategy_is_held_against_its_refined_self_at_equal_budget(
+    stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--strategies", "random", "--refine", 0.7, "--trials", 15, "--json", tmp_path / "out.json")
+    result = called("--table", stored, *words)
+    rows = [(row["strategy"], row["trials_done"], row["error"]) for row in result["rows"]]
+    assert rows == [("random", 15, None), ("random+refine", 15, None)]
+    (pair,) = result["against_unrefined"]
+    assert (pair["minus random"], pair["pairs"]) == ("random+refine", 1)
+    assert pair["mean"] == pytest.approx(result["rows"][1]["best_valid"] - result["rows"][0]["best_valid"])
+    assert "minus unrefined" in capsys.readouterr().out
+
+
 def test_the_same_seeds_are_replayed_the_same(stored: Path, tmp_path: Path) -> None:
     first, second = (
         called("--table", stored, "--strategies", "tpe", "--trials", 6, "--json", tmp_path / f"{number}.json")

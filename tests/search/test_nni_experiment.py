@@ -102,13 +102,16 @@ def test_nni_finds_what_the_reference_driver_finds_and_leaves_nothing_behind(dat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in named("tuner") if name not in ("random", "tpe")])
-def test_every_tuner_finds_in_nni_s_service_what_it_finds_here(name: str, data: Path, tmp_path: Path) -> None:
+def test_every_tuner_proposes_in_nni_s_service_what_it_proposes_here(name: str, data: Path, tmp_path: Path) -> None:
+    """Trials find the records of the reference driver: the same proposals are known, and nothing is trained again."""
     values = {"trials": 8, "strategy": name, "space": {"families": ["gnn"]}, "max_epochs": 3}
-    with driven(data, tmp_path / "work", tmp_path / "out", **values) as driver:
+    expected = plain_outs(data, tmp_path, **values)
+    with driven(data, tmp_path / "plainwork", tmp_path / "out", **values) as driver:
         said, errors = driver.communicate(timeout=400)
     assert driver.returncode == 0, said + errors
-    assert digests(tmp_path / "out") == plain_outs(data, tmp_path, **values), said
-    assert processes_of(tmp_path / "work") == []
+    assert digests(tmp_path / "out") == expected, said
+    assert said.count("known") == 8, said
+    assert processes_of(tmp_path / "plainwork") == []
 
 
 def test_a_busy_port_gives_way_to_the_next_and_says_so() -> None:

@@ -11,7 +11,7 @@ from searches import task, tastes
 
 from recsmith.config.search import Search, Space
 from recsmith.search.drive import search
-from recsmith.search.refine import narrowed, rounds
+from recsmith.search.refine import ROOM, narrowed, rounds
 from recsmith.search.space import SearchSpace, space_of
 from recsmith.search.store import Answer
 from recsmith.search.task import Task
@@ -41,6 +41,15 @@ def test_knobs_that_matter_keep_their_good_values_and_the_others_the_best_trials
     assert SearchSpace(smaller).size > 0
     kept = [field for field in Space.model_fields if getattr(smaller, field) != getattr(space.knobs, field)]
     assert all(set(getattr(smaller, field)) <= set(getattr(space.knobs, field)) for field in kept)
+
+
+def test_the_space_keeps_room_for_the_trials_that_are_left_and_what_decides_most_is_narrowed_first() -> None:
+    space = space_of(Search.model_validate({"preset": "gnn", "space": {"operators": ["none"]}}))
+    rows = trials(space, 60)
+    smaller = narrowed(space.knobs, rows, [value(row) for row in rows], fewest=space.size // 4)
+    assert space.size // 4 <= SearchSpace(smaller).size < space.size
+    assert smaller.learning_rate == (0.02,)
+    assert narrowed(space.knobs, rows, [value(row) for row in rows], fewest=space.size) == space.knobs
 
 
 def planted(described: Task) -> list[Answer]:
@@ -78,6 +87,15 @@ def test_too_few_finished_trials_leave_the_space_as_it_is(described: Task) -> No
     few = described.model_copy(update={"trials": 12})
     assert len(rounds(few, planted, said.append)) == 12
     assert "too few" in said[0]
+
+
+def test_a_space_with_no_room_to_spare_stays_as_it_is(described: Task) -> None:
+    said: list[str] = []
+    small = described.model_copy(update={"space": described.space.model_copy(update={"loss": ("bpr",)})})
+    size = SearchSpace(small.space).size
+    assert 40 < size < ROOM * 20, size
+    assert len(rounds(small, planted, said.append)) == 40
+    assert said == [f"a space of {size:,} candidates is too small to be narrowed for the trials that are left"]
 
 
 def test_a_real_search_is_refined(tmp_path: Path) -> None:
