@@ -120,7 +120,7 @@ def test_layers_of_the_student_come_nearer_to_those_of_the_teacher(students: dic
     assert missed(students["distilled 8 by layers"]) < missed(students["smaller 8"])
 
 
-@pytest.mark.parametrize("architecture", [TEACHER, RIDGE], ids=["network", "filter"])
+@pytest.mark.parametrize("architecture", [TEACHER, RIDGE, BLEND], ids=["network", "filter", "blend"])
 def test_a_student_without_a_graph_learns_the_lists_of_any_teacher(architecture: Architecture) -> None:
     params = asked("graph_free")
     (model,) = models(architecture, params).values()
