@@ -18,6 +18,8 @@ K = 20
 """Items of the lists that recall is measured on."""
 QUERIES = 400
 """People whose exact lists choose how many lists are looked into; as many others say what is found."""
+MOST = 8
+"""Of so many lists one may be looked into: items are gathered one by one, and beyond that a scan is faster."""
 ITERATIONS, POINTS = 10, 64
 """Of k-means; points a centroid that it learns from."""
 
@@ -49,6 +51,8 @@ def indexed(model: ServingModel, histories: Batch, params: Index, seed: int) -> 
         raise UserError("params.yaml: compress.index: too few histories to measure an index on; take kind: exact.")
     choosing, telling = (Asked.of(model, histories.take(part)) for part in (drawn[::2], drawn[1::2]))
     index = _enough(lists(model, seed), choosing, params.recall)
+    if params.kind == "auto" and MOST * index.probes > len(index.centroids):
+        return Indexed(model, {"kind": "exact"})
     said = {"kind": "ivf", "lists": len(index.centroids), "probes": index.probes, "queries": len(telling.exact)}
     return Indexed(replace(model, index=index), said | {f"recall@{K}": telling.recall(index)})
 

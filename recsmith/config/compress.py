@@ -92,7 +92,7 @@ class Index(Section):
     """What a query looks into: every item, or the lists of the nearest centroids alone."""
 
     kind: Literal["auto", "exact", "ivf"] = "auto"
-    """auto: an index (ivf, inverted lists) from ``items`` on, where the recipe has vectors alone."""
+    """auto: an index (ivf, inverted lists) from ``items`` on, where the recipe has vectors alone and it is faster."""
     items: int = Field(default=200_000, ge=1)
     """From about so many items on a scan takes more than 5 ms in one of a hundred queries (docs/serving.md)."""
     recall: float = Field(default=0.98, gt=0, le=1)

@@ -174,6 +174,16 @@ def test_an_index_is_made_where_the_catalogue_is_large_and_the_recipe_has_vector
         indexes.indexed(model, Batch(np.array([0, 0]), np.zeros(0, np.int32)), Index(kind="ivf"), 7)
 
 
+def test_an_index_that_must_look_nearly_everywhere_is_made_only_where_it_is_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    items, users = (rng.normal(size=(count, RANK)).astype(np.float32) for count in (ITEMS, USERS))
+    model = ServingModel(np.ones(ITEMS, np.float32), quantise(items), user_vectors=Table(users))
+    assert indexes.indexed(model, people(), Index(items=1), 7).said == {"kind": "exact"}
+    asked = indexes.indexed(model, people(), Index(kind="ivf"), 7)
+    assert asked.said["probes"] > asked.said["lists"] / 8
+    assert asked.said["recall@20"] > 0.95
+
+
 def test_the_same_seed_makes_the_same_index(found: indexes.Indexed) -> None:
     again = indexes.indexed(exact_model(), people(), Index(kind="ivf", recall=0.9), 7)
     assert again.said == found.said
