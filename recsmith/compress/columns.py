@@ -22,6 +22,22 @@ def sliced(model: ServingModel, kept: np.ndarray) -> ServingModel:
     return replace(small, projection=TiedTable(small.item_vectors, tie.scale, tie.columns[kept]))
 
 
+def masked(model: ServingModel, kept: np.ndarray) -> ServingModel:
+    """The same with all other columns at zero: what :func:`sliced` must answer like."""
+    stays = np.isin(np.arange(model.rank), kept)
+    return with_vectors(model, lambda table: Table(table.dequantised() * stays))
+
+
+def prunable(model: ServingModel, share: float) -> bool:
+    """Whether a share of the columns may go.
+
+    Where a sparse table corrects what the vectors miss, they stay as they are: it was made for exactly these columns.
+    The columns of a blend answer to different tables; nothing compares them.
+    """
+    whole = not 0 < model.projected < model.rank
+    return whole and model.rank > 1 and model.sparse is None and round(share * model.rank) >= 1
+
+
 def kept_count(rank: int, share: float) -> int:
     """Columns that stay where a share of them goes; one at least."""
     return max(1, rank - round(share * rank))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from recsmith.config.compress import Precision, Pruner, Quantiser, Rerank, Tune
+from recsmith.config.compress import Precision, Prune, Pruner, Quantiser, Rerank, Tune
 from recsmith.errors import UserError
 from recsmith.serving.model import Batch, ServingModel
 
@@ -27,6 +27,8 @@ class Knobs:
     """Columns that share a scale in tables of 4, 2 and 1 bits; 0: the whole row does."""
     bytes_a_row: int = 16
     """Codes of a row of a product-quantised table."""
+    prune: Prune = field(default_factory=Prune)
+    """How pruners that learn do so."""
     tune: Tune = field(default_factory=Tune)
     """Fine-tuning."""
     quantiser: Quantiser = "rows"
@@ -57,7 +59,8 @@ class Calibration:
         if not len(filled):
             raise UserError(
                 "There are no histories to calibrate on; methods that need some (params.yaml: compress.pruner: SVD, "
-                "compress.tune.epochs or compress.refit above 0, compress.quantiser: ptq or qat) cannot be used."
+                "Taylor, Movement, AGP; compress.tune.epochs or compress.refit above 0; compress.quantiser: ptq, qat) "
+                "cannot be used."
             )
         return self.histories.take(filled)
 

@@ -14,6 +14,7 @@ from recsmith.compress import (
     int8,
     product,
     prune_columns,
+    prune_learnt,
     prune_sparse,
     refit,
     reranked,
@@ -34,6 +35,7 @@ def unchanged(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Se
 
 PRUNERS: dict[str, Method] = {
     "columns": prune_columns.compress,
+    "learnt columns": prune_learnt.compress,
     "directions": rotate.compress,
     "sparse": prune_sparse.compress,
 }

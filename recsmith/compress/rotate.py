@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsmith.compress.columns import kept_count, sliced
+from recsmith.compress.columns import kept_count, prunable, sliced
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.turned import turned
 from recsmith.serving.model import ServingModel
@@ -20,9 +20,7 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
     The columns of a tied model are turned so already. Where a sparse table corrects what the vectors miss they stay, as
     they do in a blend, whose columns answer to different tables.
     """
-    if knobs.pruner != "SVD" or round(knobs.sparsity * model.rank) < 1 or model.sparse is not None:
-        return model
-    if 0 < model.projected < model.rank:
+    if knobs.pruner != "SVD" or not prunable(model, knobs.sparsity):
         return model
     ordered = model if isinstance(model.projection, TiedTable) else balanced(model, calibration)
     assert ordered.item_vectors is not None

@@ -28,6 +28,7 @@ def recipe_of(params: Compress, proposal: Mapping[str, Any]) -> Recipe:
     base = Knobs(
         bytes_a_row=params.bytes_a_row,
         pruner="SVD",
+        prune=params.prune,
         tune=tune,
         quantiser=params.quantiser,
         rerank=params.rerank,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -55,15 +55,13 @@ def learn(
     student: Learnt, optimiser: torch.optim.Optimizer, model: ServingModel, calibration: Calibration, tune: Tune
 ) -> None:
     """Fine-tune ``student``, which was made of ``model``, in place: the lists of the teacher, or of that model."""
-    people = _drawn(calibration, tune)
+    people = drawn(calibration, tune)
     teacher = Teacher(calibration.teacher or model, people)
     draw = np.random.default_rng(calibration.seed)
     start = {name: value.detach().clone() for name, value in student.named_parameters()}
     for _ in range(tune.epochs):
         student.refit()
-        order = draw.permutation(len(people))
-        for begin in range(0, len(people), BATCH):
-            rows = np.sort(order[begin : begin + BATCH])
+        for rows in shuffled(len(people), draw):
             loss = _objective(student, teacher.lesson(rows, draw).loss, people.take(rows), tune)
             loss = loss + tune.l2 * _moved(student, start)
             optimiser.zero_grad()
@@ -71,7 +69,14 @@ def learn(
             optimiser.step()
 
 
-def _drawn(calibration: Calibration, tune: Tune) -> Batch:
+def shuffled(n: int, draw: np.random.Generator) -> Iterator[np.ndarray]:
+    """All of ``n`` people once, in batches. Shapes: -> (B,) int, ascending."""
+    order = draw.permutation(n)
+    for begin in range(0, n, BATCH):
+        yield np.sort(order[begin : begin + BATCH])
+
+
+def drawn(calibration: Calibration, tune: Tune) -> Batch:
     """The people to learn from: all with a history, or as many as asked for."""
     known = calibration.known()
     if not tune.people or tune.people >= len(known):

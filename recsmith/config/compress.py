@@ -10,7 +10,7 @@ from recsmith.config.base import Section
 
 Precision = Literal["float32", "float16", "int8", "int4", "int2", "int1", "product", "reranked"]
 Quantiser = Literal["rows", "ptq", "qat"]
-Pruner = Literal["L1", "L2", "FPGM", "SVD"]
+Pruner = Literal["L1", "L2", "FPGM", "Taylor", "Movement", "AGP", "SVD"]
 Form = Literal["slim", "smaller", "distilled", "graph_free", "edges"]
 Unit = Literal["channels", "heads", "layers"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -24,6 +24,15 @@ class Export(Section):
 
     rank: int = Field(default=128, ge=1)
     top_k: int = Field(default=64, ge=0)
+
+
+class Prune(Section):
+    """How pruners that learn (Taylor, Movement, AGP) do so, by the lists of the exact model."""
+
+    steps: int = Field(default=100, ge=1)
+    """Batches of 512 people that they see."""
+    rounds: int = Field(default=5, ge=1)
+    """AGP: how often some go, with training in between."""
 
 
 class Tune(Section):
@@ -69,8 +78,8 @@ class Slim(Section):
     """What goes from all layers at once: channels, attention heads; layers: each in turn, one at a time."""
     sparsity: tuple[Share, ...] = Field(default=(0.5,), min_length=1)
     """Shares of the channels or heads."""
-    pruner: Literal["L1", "L2", "FPGM"] = "L2"
-    """Who chooses which."""
+    pruner: Literal["L1", "L2", "FPGM", "Taylor", "Movement", "AGP"] = "L2"
+    """Who chooses which: by weights, or (the last three, as ``prune`` says) by the lists of the exact model."""
     epochs: int = Field(default=5, ge=0)
     """Of training from what is left, by the network's own loss."""
 
@@ -147,6 +156,7 @@ class Compress(Section):
     """Shares of sparse entries that are pruned; of vector columns where there are no such entries."""
     pruner: Pruner = "SVD"
     """What goes of the columns; SVD turns the vectors first, so that the directions that matter least go."""
+    prune: Prune = Prune()
     block: int = Field(default=0, ge=0)
     """Columns that share a scale in 4, 2 and 1 bits; 0: the whole row."""
     bytes_a_row: int = Field(default=16, ge=1)

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from planted_models import ALL, GIVEN, N_ITEMS, RANK, served
 
-from recsmith.compress import half, int8, levels, prune_columns, prune_sparse, quantised, rotate
+from recsmith.compress import columns, half, int8, levels, prune_columns, prune_learnt, prune_sparse, quantised, rotate
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import EXACT
 from recsmith.compress.methods import METHODS, Recipe
 from recsmith.compress.popularity import narrowed, ranked
+from recsmith.compress.row_norms import NORMS
 from recsmith.compress.space import recipes
 from recsmith.compress.spread import spread
 from recsmith.compress.tie import tied
-from recsmith.config.compress import Compress, Export, Pruner
+from recsmith.config.compress import Compress, Export, Prune, Pruner
 from recsmith.errors import UserError
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.tables import SparseTable, Table
@@ -188,11 +189,15 @@ def test_float16_that_would_overflow_is_refused() -> None:
 
 
 @pytest.mark.parametrize("family", ["gnn", "filter"])
-@pytest.mark.parametrize("pruner", ["L1", "L2", "FPGM"])
+@pytest.mark.parametrize("pruner", ["L1", "L2", "FPGM", "Taylor", "Movement", "AGP"])
 def test_masked_and_sliced_columns_answer_alike(family: str, pruner: Pruner) -> None:
     model, people = served(family, Export(rank=RANK, top_k=0))
-    knobs = Knobs(sparsity=0.5, pruner=pruner)
-    sliced, masked = prune_columns.compress(model, GIVEN, knobs), prune_columns.masked(model, knobs)
+    knobs = Knobs(sparsity=0.5, pruner=pruner, prune=Prune(steps=6, rounds=2))
+    if pruner in NORMS:
+        whole, kept, method = model, prune_columns.kept_columns(model, knobs), prune_columns
+    else:
+        (whole, kept), method = prune_learnt.pruned(model, GIVEN, knobs), prune_learnt
+    sliced, masked = method.compress(model, GIVEN, knobs), columns.masked(whole, kept)
     assert (sliced.rank, masked.rank) == (4, 8)
     np.testing.assert_allclose(sliced.scores(people), masked.scores(people), atol=1e-6)
 
@@ -205,8 +210,17 @@ def test_the_pruner_takes_the_columns_that_matter_least_from_both_sides() -> Non
     scale = np.where(np.isin(np.arange(8), weak), 1e-3, 1).astype(np.float32)
     items, left = Table(model.item_vectors.dequantised() * scale), Table(model.projection.dequantised() * scale)
     kept = prune_columns.kept_columns(replace(model, item_vectors=items, projection=left), Knobs(sparsity=0.25))
-    assert kept is not None
     assert np.array_equal(kept, np.setdiff1d(np.arange(8), weak))
+
+
+def test_a_loss_finds_the_columns_that_no_list_depends_on() -> None:
+    model, _ = served("gnn")
+    assert model.item_vectors is not None
+    weak = np.array([1, 4, 5, 6])
+    scale = np.where(np.isin(np.arange(RANK), weak), 1e-3, 1).astype(np.float32)
+    flat = replace(model, item_vectors=Table(model.item_vectors.dequantised() * scale))
+    _, kept = prune_learnt.pruned(flat, GIVEN, Knobs(sparsity=0.5, pruner="Taylor", prune=Prune(steps=20)))
+    assert np.array_equal(kept, np.setdiff1d(np.arange(RANK), weak))
 
 
 def test_columns_stay_where_a_sparse_table_was_made_for_them() -> None:

@@ -19,12 +19,13 @@ from recsmith.compress.origin import Origin
 from recsmith.compress.slim.axes import PATTERNS, axes
 from recsmith.compress.slim.cut import masked, sliced, smaller
 from recsmith.compress.slim.layers import without
+from recsmith.compress.slim.lists import by_lists
 from recsmith.compress.slim.norms import by_norm
 from recsmith.compress.slim.outputs import outputs
 from recsmith.compress.slim.plan import plan
 from recsmith.compress.slim.size import size
-from recsmith.config.compress import Compress, Export, Slim
-from recsmith.engine.fit import FitSettings, fit
+from recsmith.config.compress import Compress, Export, Prune, Slim
+from recsmith.engine.fit import FitSettings, Fitted, fit
 from recsmith.engine.network.gnn import Network
 from recsmith.errors import UserError
 from recsmith.model.gnn import Gnn
@@ -68,6 +69,28 @@ def test_a_sliced_network_scores_as_the_masked_one(knobs: dict[str, Any]) -> Non
         assert small.dimension == D // 2
         assert small.heads == (1 if unit == "heads" else architecture.heads)
         np.testing.assert_allclose(together(small, left), together(architecture, masked(weights, kept)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gcn", "gin", "transformer, heads", "combined attention", "combined gru"])
+@pytest.mark.parametrize("pruner", ["Taylor", "Movement", "AGP"])
+def test_pruners_that_learn_give_masks_that_slice_alike(pruner: str, name: str) -> None:
+    architecture = Gnn(dimension=D, **NETWORKS[name])
+    weights = learnt(architecture)
+    for unit in ("channels", "heads") if architecture.heads > 1 else ("channels",):
+        kept, trained = by_lists(weights, architecture, plan(architecture, unit, 0.5), pruner, untrained(architecture))
+        small, left = smaller(architecture, kept), sliced(trained, kept, architecture)
+        assert small.dimension == D // 2
+        np.testing.assert_allclose(together(small, left), together(architecture, masked(trained, kept)), atol=1e-6)
+        changed = any(not torch.equal(value, weights[name]) for name, value in trained.items())
+        assert changed == (pruner != "Taylor")
+
+
+def untrained(architecture: Gnn) -> Origin:
+    """What a form is made from, with weights as drawn."""
+    weights, params = learnt(architecture), Compress(prune=Prune(steps=4, rounds=2))
+    fitted = Fitted(outputs(architecture, weights, graph()), architecture, 0, learnt=weights)
+    exact = export(fitted.model, graph(), Export(), 7, 100)["exact"]
+    return Origin(fitted, graph(), SETTINGS, exact, params, lambda text: None)
 
 
 @pytest.mark.parametrize("pruner", ["L1", "L2", "FPGM"])

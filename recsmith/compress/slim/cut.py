@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from recsmith.compress.slim.axes import axes, hidden
+from recsmith.compress.slim.axes import CHANNELS, axes, hidden
 from recsmith.model.gnn import Gnn
 from recsmith.model.names import HEADED
 
@@ -49,17 +49,26 @@ def sliced(learnt: Learnt, kept: Kept, architecture: Gnn) -> dict[str, torch.Ten
 
 def masked(learnt: Learnt, kept: Kept) -> dict[str, torch.Tensor]:
     """All weights, with those that make a channel or hidden unit that goes at zero."""
-    return {name: value * mask(name, value, kept) for name, value in learnt.items()}
+    stays = {CHANNELS: torch.from_numpy(kept.channels)}
+    stays |= {block: torch.from_numpy(units) for block, units in kept.hidden.items()}
+    return scaled(learnt, stays)
 
 
-def mask(name: str, value: torch.Tensor, kept: Kept) -> torch.Tensor:
-    """1 where a weight makes something that stays, 0 elsewhere; broadcasts over ``value``."""
-    shape = [1] * value.dim()
+def scaled(learnt: Learnt, units: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """All weights, times the number of the channel or hidden unit that they make.
+
+    Shapes: units (D,) for the channels and for each block of hidden units.
+    """
+    return {name: _scaled(name, value, units) for name, value in learnt.items()}
+
+
+def _scaled(name: str, value: torch.Tensor, units: Mapping[str, torch.Tensor]) -> torch.Tensor:
     for axis, letter in enumerate(axes(name)):
         if letter in "CGH":
-            shape[axis] = value.shape[axis]
-            return torch.from_numpy(_stays(letter, name, kept)).to(value.dtype).view(shape)
-    return torch.ones(shape, dtype=value.dtype)
+            number = units[hidden(name) if letter == "H" else CHANNELS]
+            shape = [-1 if place == axis else 1 for place in range(value.dim())]
+            return value * (number.tile(3) if letter == "G" else number).view(shape)
+    return value
 
 
 def _cut(value: torch.Tensor, name: str, kept: Kept) -> torch.Tensor:

@@ -11,11 +11,13 @@ import torch
 
 from recsmith.compress.export import export
 from recsmith.compress.origin import Form, NoForm, Origin
-from recsmith.compress.slim.cut import sliced, smaller
+from recsmith.compress.row_norms import NORMS
+from recsmith.compress.slim.cut import Kept, Learnt, sliced, smaller
 from recsmith.compress.slim.layers import removable, without
+from recsmith.compress.slim.lists import by_lists
 from recsmith.compress.slim.norms import by_norm
 from recsmith.compress.slim.outputs import outputs
-from recsmith.compress.slim.plan import plan
+from recsmith.compress.slim.plan import Plan, plan
 from recsmith.compress.slim.size import size
 from recsmith.config.compress import Compress
 from recsmith.engine.fit import Fitted, Start, fit
@@ -48,10 +50,17 @@ def _layer(layer: int) -> Cut:
 
 def _units(unit: str, share: float) -> Cut:
     def cut(origin: Origin, architecture: Gnn, learnt: Weights) -> tuple[Gnn, Weights]:
-        kept = by_norm(learnt, plan(architecture, unit, share), origin.params.slim.pruner)
-        return smaller(architecture, kept), sliced(learnt, kept, architecture)
+        kept, weights = _chosen(architecture, learnt, plan(architecture, unit, share), origin)
+        return smaller(architecture, kept), sliced(weights, kept, architecture)
 
     return cut
+
+
+def _chosen(architecture: Gnn, learnt: Weights, how: Plan, origin: Origin) -> tuple[Kept, Learnt]:
+    pruner = origin.params.slim.pruner
+    if pruner in NORMS:
+        return by_norm(learnt, how, pruner), learnt
+    return by_lists(learnt, architecture, how, pruner, origin)
 
 
 def _made(cut: Cut, origin: Origin) -> ServingModel:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from recsmith.compress.columns import kept_count
 from recsmith.compress.slim.axes import check
@@ -39,15 +40,15 @@ class Plan:
             ranked = {_head(head): (self.dimension // self.heads, self.gone) for head in range(self.heads)}
         return {**ranked, **dict.fromkeys(hidden, (self.dimension, self.dimension - self.left))}
 
-    def channels(self, of_group: Mapping[str, np.ndarray]) -> np.ndarray:
+    def channels(self, of_group: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """A number a channel, from one a unit. Shapes: (units,) for each group -> (D,)."""
         if self.unit == HEADS:
-            return np.repeat(of_group[HEADS], self.dimension // self.heads)
-        return np.concatenate([of_group[_head(head)] for head in range(self.heads)])
+            return of_group[HEADS].repeat_interleave(self.dimension // self.heads)
+        return torch.cat([of_group[_head(head)] for head in range(self.heads)])
 
     def kept(self, stays: Mapping[str, np.ndarray]) -> Kept:
         """What the masks of all groups say. Shapes: (units,) bool for each group."""
-        channels = self.channels(stays)
+        channels = self.channels({name: torch.from_numpy(mask) for name, mask in stays.items()}).numpy()
         own = set(self.groups(()))
         heads = int(stays[HEADS].sum()) if self.unit == HEADS else self.heads
         return Kept(channels, {name: mask for name, mask in stays.items() if name not in own}, heads)
