@@ -44,7 +44,7 @@ from recsmith.compress import pack
 from recsmith.compress.choose import Row
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import BOTH, ENTRIES, VECTORS, export
-from recsmith.compress.forms import extra, made
+from recsmith.compress.forms import made, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
@@ -138,7 +138,7 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
     chosen = ladder(candidate, setting, histories(data.fit, fading))
     everybody = histories(data.refit, fading)
     full = exports(final, data.refit, setting)
-    beside, wanted = extra(setting.ladder, candidate.architecture, print), {row.recipe.form for _, row in chosen}
+    beside, wanted = named_forms(setting.ladder, candidate.architecture, print), {row.recipe.form for _, row in chosen}
     needed = {name: make for name, make in beside.items() if name in wanted}
     full |= made(needed, origin(final, data.refit, full, setting))
     reference: dict[str, Any] | None = None
@@ -166,7 +166,7 @@ def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[floa
     data, run_of = setting.data, setting.given.run
     exported = exports(candidate, data.fit, setting)
     exported |= made(
-        extra(setting.ladder, candidate.architecture, print), origin(candidate, data.fit, exported, setting)
+        named_forms(setting.ladder, candidate.architecture, print), origin(candidate, data.fit, exported, setting)
     )
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
     calibration = Calibration(known, run_of.seed)

@@ -20,7 +20,7 @@ from benchmarks.common import table as table_of
 from benchmarks.fit import pair
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import EXACT, export
-from recsmith.compress.forms import extra
+from recsmith.compress.forms import named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Form, Origin
@@ -67,7 +67,7 @@ def forms(teacher: Gnn, params: Compress) -> dict[str, Form]:
     """The winner, what is cut out of it, and what is trained, by name."""
     sizes = sorted(params.student.dimensions, reverse=True)
     cut: dict[str, Form] = {f"pruned to {size}": partial(pruned, 1 - size / teacher.dimension) for size in sizes}
-    return {EXACT: lambda origin: origin.exact, **cut, **extra(params, teacher, print)}
+    return {EXACT: lambda origin: origin.exact, **cut, **named_forms(params, teacher, print)}
 
 
 def origin(fitted: Fitted, graph: Graph, settings: FitSettings, params: Compress) -> Origin:

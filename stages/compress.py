@@ -12,7 +12,7 @@ from recsmith.compress import pack, records
 from recsmith.compress.choose import check_gate, choose, export_loss, losses
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
-from recsmith.compress.forms import extra, made
+from recsmith.compress.forms import made, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.index import indexed
 from recsmith.compress.judge import Judge
@@ -50,7 +50,7 @@ def run(context: Context) -> None:
     known = histories(fit, fading)
     judge = Judge(known, valid, cutoffs, metric, exact)
     exported = export(candidate.model, fit, params.export, seed, memory)
-    beside = extra(params, candidate.architecture, context.say)
+    beside = named_forms(params, candidate.architecture, context.say)
     if beside:
         exported |= made(beside, _origin(context, "candidate", candidate, fit, params, exported))
     calibration = Calibration(known, seed)

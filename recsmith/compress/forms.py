@@ -25,7 +25,7 @@ EXTRA: dict[str, Callable[[Compress, Architecture], dict[str, Form]]] = {
 parameters ask an architecture for what it has not."""
 
 
-def extra(params: Compress, architecture: Architecture, say: Say) -> dict[str, Form]:
+def named_forms(params: Compress, architecture: Architecture, say: Say) -> dict[str, Form]:
     """The forms that the parameters ask for, by their full name; none is made before it is called.
 
     What a winner of this family cannot have is left out, and ``say`` is told why.

@@ -13,7 +13,7 @@ import torch
 
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
-from recsmith.compress.forms import extra, made
+from recsmith.compress.forms import made, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
@@ -76,7 +76,7 @@ def asked(*forms: Any, **student: Any) -> Compress:
 
 
 def models(architecture: Architecture, params: Compress) -> dict[str, ServingModel]:
-    return made(extra(params, architecture, print), origin(architecture, params))
+    return made(named_forms(params, architecture, print), origin(architecture, params))
 
 
 def agreement(model: ServingModel, architecture: Architecture, params: Compress) -> float:
@@ -145,7 +145,7 @@ def test_a_form_repeats_itself_and_leaves_its_teacher_alone(form: str) -> None:
     learnt = given.fitted.learnt
     assert learnt is not None
     before = {name: value.clone() for name, value in learnt.items()}
-    one, two = (made(extra(params, TEACHER, print), given) for _ in range(2))
+    one, two = (made(named_forms(params, TEACHER, print), given) for _ in range(2))
     everybody = histories(planted())
     for name, model in one.items():
         assert np.array_equal(model.scores(everybody), two[name].scores(everybody)), name
@@ -154,7 +154,7 @@ def test_a_form_repeats_itself_and_leaves_its_teacher_alone(form: str) -> None:
 
 def test_a_network_on_a_thinner_graph_says_what_it_saves() -> None:
     params, said = asked("edges"), list[str]()
-    (model,) = made(extra(params, TEACHER, said.append), origin(TEACHER, params, said)).values()
+    (model,) = made(named_forms(params, TEACHER, said.append), origin(TEACHER, params, said)).values()
     edges = planted().n_edges
     kept = edges - round(0.3 * edges)
     assert said[1] == f"edges 70%: edges {edges:,} -> {kept:,}"
@@ -176,7 +176,7 @@ def test_epochs_are_those_of_the_winner_unless_they_are_given() -> None:
     said: list[str] = []
     params = asked("smaller", epochs=0)
     given = origin(TEACHER, params, said)
-    made(extra(params, TEACHER, said.append), replace(given, fitted=replace(given.fitted, epochs=2)))
+    made(named_forms(params, TEACHER, said.append), replace(given, fitted=replace(given.fitted, epochs=2)))
     assert said[-1].startswith("smaller 8: trained 2 epochs, loss ")
 
 
@@ -194,7 +194,7 @@ def test_a_form_that_the_winner_cannot_have_is_left_out_with_a_sentence(
     form: str, architecture: Architecture, why: str
 ) -> None:
     said: list[str] = []
-    assert extra(asked(form), architecture, said.append) == {}
+    assert named_forms(asked(form), architecture, said.append) == {}
     assert len(said) == 1
     assert why in said[0]
     assert "left out" in said[0]
@@ -214,7 +214,7 @@ def test_students_that_are_no_smaller_or_no_network_are_refused_before_any_is_tr
     params: Compress, architecture: Architecture, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        extra(params, architecture, print)
+        named_forms(params, architecture, print)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +244,6 @@ def test_knobs_out_of_range_are_refused(values: dict[str, Any], message: str) ->
 def test_what_a_form_needs_and_does_not_find_is_named(form: str, change: dict[str, Any], message: str) -> None:
     params = asked(form, epochs=0, distil=("layers",))
     given = origin(TEACHER, params)
-    forms, broken = extra(params, TEACHER, print), replace(given, fitted=replace(given.fitted, **change))
+    forms, broken = named_forms(params, TEACHER, print), replace(given, fitted=replace(given.fitted, **change))
     with pytest.raises(UserError, match=message):
         made(forms, broken)
