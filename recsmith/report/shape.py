@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from recsmith.report.inputs import Row
 
 ALL = "all users"
@@ -64,7 +66,8 @@ def losses(choice: Row) -> list[Row]:
         return []
     users, metric = found["users"], choice["metric"]
     whole = (ALL, sum(users.values()), choice["export"][metric], choice["metrics"][metric])
-    parts = ((name, users[name], found["export"][name], after) for name, after in found["chosen"].items())
+    least_active_first = sorted(found["chosen"].items(), key=lambda part: int(re.split("[-+]", part[0])[0]))
+    parts = ((name, users[name], found["export"][name], after) for name, after in least_active_first)
     return [
         {
             "slice": name,
