@@ -11,8 +11,8 @@ import pytest
 from small_projects import alter, object_of, run
 
 from recsmith.errors import UserError
-from tools import verify
 from tools.intact import Out, chosen, problems, tracked
+from tools.verify import inputs
 
 
 def kinds(project: Path, *targets: str) -> list[tuple[str, str]]:
@@ -97,9 +97,9 @@ def test_an_unknown_target_is_refused_by_name(project: Path) -> None:
 
 
 def test_damaged_data_is_refused_before_a_result_is_run_again(project: Path) -> None:
-    verify._refuse_damaged(project, ["source"])
+    inputs._refuse_damaged(project, ["source"])
     damaged = object_of(project, "source")
     alter(damaged)
     with pytest.raises(UserError, match="the data is damaged") as told:
-        verify._refuse_damaged(project, ["source"])
+        inputs._refuse_damaged(project, ["source"])
     assert str(damaged.relative_to(project)) in str(told.value)
