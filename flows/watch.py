@@ -17,12 +17,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from flows.alerts import VARIABLE, block, command
+from flows.alerts import TITLES, VARIABLE, block, command
 from recsmith.errors import UserError
 
 SILENCE = timedelta(seconds=90)
 """Three heartbeats of a run (``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` is 30)."""
-ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
+ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Cancelled", *TITLES)}
+"""An event bears the name of the state, and ours have names of their own."""
 BEAT = "prefect.flow-run.heartbeat"
 LOOK = "\nLook closer: " + command("{{ flow_run.id }}")
 
