@@ -24,8 +24,6 @@ from recsmith.files import read_json
 
 SETTINGS = ROOT / "benchmarks" / "settings"
 METRICS = ("recall@20", "ndcg@20")
-DEFAULT = "lightgcn"
-WINNERS = ("full", "bundle")
 COLUMNS = ("data", "model", *METRICS, "ndcg@20 minus this", "interval", "what")
 
 

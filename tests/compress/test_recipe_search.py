@@ -1,6 +1,7 @@
 """Recipes are proposed by NNI's tuners, measured once, and found again."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from planted_models import GIVEN, RANK, filter_model, graph, relevant
 
 from recsmith.compress import records
 from recsmith.compress.choose import Row, choose
+from recsmith.compress.contract import Calibration
 from recsmith.compress.export import BOTH, ENTRIES, TIED, VECTORS, export
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
@@ -19,6 +21,7 @@ from recsmith.compress.space import recipe_of, recipes, tree
 from recsmith.config.compress import Compress, Export, RecipeSearch, Tune
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.search.tree import proposals, size
+from recsmith.serving.model import ServingModel
 
 METRIC = "ndcg@10"
 ENDED_AT = 8
@@ -101,11 +104,11 @@ def test_a_search_that_was_ended_measures_nothing_again_and_ends_as_undisturbed(
     applied: list[str] = []
     apply = Recipe.apply
 
-    def counted(recipe: Recipe, *args: object) -> object:
+    def counted(recipe: Recipe, exported: Mapping[str, ServingModel], calibration: Calibration) -> ServingModel:
         applied.append(recipe.name)
         if len(applied) == ENDED_AT:
             raise KeyboardInterrupt
-        return apply(recipe, *args)  # type: ignore[arg-type]
+        return apply(recipe, exported, calibration)
 
     monkeypatch.setattr(Recipe, "apply", counted)
     with pytest.raises(KeyboardInterrupt):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,11 @@ from recsmith.config.base import Run
 from recsmith.config.search import Search
 from recsmith.graph import graph as graphs
 from recsmith.graph import relevant as pairs
+from recsmith.search import attempt
 from recsmith.search.task import Task, task_of
+
+if TYPE_CHECKING:
+    import pytest
 
 CLUSTERS, NICHE, HITS = 8, 30, 10
 FILTERS = {"filters": ["linear"], "left_exponent": [0.0], "right_exponent": [-1.0, 1.0]}
@@ -79,3 +83,16 @@ def eventually(test: Callable[[], Any], seconds: float = 60.0) -> Any:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
     return value
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of the candidates that are really fitted."""
+    fitted: list[str] = []
+    inner = attempt._fitted
+
+    def fit(described: Task, candidate: Any, key: str) -> Any:
+        fitted.append(key)
+        return inner(described, candidate, key)
+
+    monkeypatch.setattr(attempt, "_fitted", fit)
+    return fitted

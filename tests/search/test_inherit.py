@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from searches import task, tastes
+from searches import counted, task, tastes
 
 from recsmith.engine.fit import FitSettings, fit
 from recsmith.engine.network.warm import Inherited
@@ -68,19 +68,6 @@ def network(layers: int, dimension: int) -> dict[str, Any]:
 
 def parents_of(answers: list[Answer]) -> list[str | None]:
     return [answer.parameters.get(PARENT) for answer in answers]
-
-
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Keys of the candidates that are really fitted."""
-    fitted: list[str] = []
-    inner = attempt._fitted
-
-    def fit(described: Task, candidate: Any, key: str) -> Any:
-        fitted.append(key)
-        return inner(described, candidate, key)
-
-    monkeypatch.setattr(attempt, "_fitted", fit)
-    return fitted
 
 
 def test_the_nearest_by_distance_is_the_parent_the_latest_of_equals() -> None:

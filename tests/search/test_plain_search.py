@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from searches import eventually, task, tastes
+from searches import counted, eventually, task, tastes
 
 from recsmith import guard
 from recsmith.search import attempt, choose, store
@@ -29,19 +29,6 @@ def outs(described: Task, folder: Path) -> dict[str, bytes]:
     rows = choose.candidates(described, search(described), [])
     choose.write(folder, described, rows, choose.crown(rows, METRIC, 60, 40))
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Keys of the candidates that are really fitted."""
-    fitted: list[str] = []
-    inner = attempt._fitted
-
-    def fit(described: Task, candidate: Any, key: str) -> Any:
-        fitted.append(key)
-        return inner(described, candidate, key)
-
-    monkeypatch.setattr(attempt, "_fitted", fit)
-    return fitted
 
 
 def test_a_finished_trial_is_never_trained_twice(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
