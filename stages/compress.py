@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsmith.compress import pack, records
-from recsmith.compress.choose import check_gate, choose, export_loss, losses
+from recsmith.compress.choose import Row, check_gate, choose, export_loss, losses
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
 from recsmith.compress.forms import made, named_forms
@@ -18,7 +18,7 @@ from recsmith.compress.index import indexed
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
 from recsmith.compress.measure import Bench, measure
-from recsmith.compress.origin import Origin
+from recsmith.compress.origin import Form, Origin
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
 from recsmith.engine.rank.evaluate import evaluate
@@ -32,77 +32,129 @@ from recsmith.search.batch import batch_size
 from recsmith.serving.bundle import load
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.inverted import words
-from recsmith.serving.model import ServingModel
+from recsmith.serving.model import Batch, ServingModel
 from recsmith.tables.columns import ITEM, TITLE, USER
 from stages._fitting import fitting
 from stages._stage import DATA, Context, stage
 
 
+@dataclass(frozen=True)
+class _Exported:
+    """A fitted model, the graph it was fitted on, and its forms in fp32."""
+
+    kind: str
+    fitted: Fitted
+    graph: Graph
+    forms: dict[str, ServingModel]
+
+    @property
+    def fading(self) -> float:
+        """How fast the histories of its users fade."""
+        return recency(self.fitted.architecture)
+
+    @property
+    def histories(self) -> Batch:
+        """What each of its users is scored by."""
+        return histories(self.graph, self.fading)
+
+    @property
+    def bytes(self) -> int:
+        """Of its first form, which ratios are told against."""
+        return next(iter(self.forms.values())).model_bytes
+
+
 def run(context: Context) -> None:
     """Measure every recipe on the candidate, choose and gate one, pack the final model with it."""
-    params, metric = context.section("compress", Compress), context.value("search", Search, "metric")
-    fit, valid = Graph.load(DATA / "graph/fit"), Relevant.load(DATA / "graph/valid")
-    candidate = load_model(DATA / "train/candidate", fit, fitting(context))
-    seed, memory, cutoffs = context.run.seed, context.run.memory_mb, cutoffs_with(metric)
-    exact = evaluate(candidate.model, fit, valid, cutoffs, memory)
-    context.say(f"{describe(candidate.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
-    fading = recency(candidate.architecture)
-    known = histories(fit, fading)
-    judge = Judge(known, valid, cutoffs, metric, exact)
-    exported = export(candidate.model, fit, params.export, seed, memory)
-    beside = named_forms(params, candidate.architecture, context.say)
-    if beside:
-        exported |= made(beside, _origin(context, "candidate", candidate, fit, params, exported))
-    calibration = Calibration(known, seed)
-    bench = Bench(exported, judge, calibration, Kept.of(context.work, exported, judge, calibration))
-    rows = measure(bench, params, seed, context.say)
-    context.say(export_loss(rows[0], metric, exact[metric]))
+    params = context.section("compress", Compress)
+    candidate = _exported(context, params, "candidate", "fit")
+    trained = named_forms(params, candidate.fitted.architecture, context.say)
+    candidate = _with_trained(context, params, candidate, trained)
+    judge = _judge(context, candidate)
+    rows = _measured(context, params, candidate, judge)
     chosen = choose(rows, params.min_retained, params.target)
     context.say(f"lost by activity, against the fp32 export: {losses(chosen, rows[0])}")
-    context.track.table(
-        "pareto", ["recipe", "bytes", "ratio", "retained"], [[r.name, r.bytes, r.ratio, r.retained] for r in rows]
-    )
-    points = [(row.bytes, row.retained) for row in rows]
-    context.track.scatter("pareto_plot", points, ("bytes", "retained"), "Size against quality (validation)")
-    check_gate(chosen, params.gate, metric, exact[metric], rows[0])
+    check_gate(chosen, params.gate, judge.metric, judge.exact[judge.metric], rows[0])
 
-    refit = Graph.load(DATA / "graph/refit")
-    final = load_model(DATA / "train/final", refit, fitting(context))
-    full = export(final.model, refit, params.export, seed, memory)
-    reference = next(iter(full.values())).model_bytes
-    if chosen.recipe.form in beside:
-        wanted = {chosen.recipe.form: beside[chosen.recipe.form]}
-        full |= made(wanted, _origin(context, "final", final, refit, params, full))
-    everybody = histories(refit, fading)
-    small = replace(chosen.recipe.apply(full, Calibration(everybody, seed)), fold_in=FoldIn(recency=fading))
-    found = indexed(small, everybody, params.index, seed)
-    context.say(f"index: {words(found.said)}")
-    users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
-    people = pack.People(users.column(USER).to_pylist(), everybody)
-    quality = {f"valid {metric}": chosen.metrics[metric], "retained on valid": chosen.retained}
-    meta = {"architecture": final.architecture.model_dump(mode="json"), "recipe": chosen.name, "quality": quality}
-    meta |= {"export_bytes": reference, "index": found.said}
-    pack.write(context.out / "bundle", found.model, items.column(ITEM).to_pylist(), people, meta, _titles(items))
-    load(context.out / "bundle")
+    final = _exported(context, params, "final", "refit")
+    wanted = {name: make for name, make in trained.items() if name == chosen.recipe.form}
+    final = _with_trained(context, params, final, wanted)
+    size = _packed(context, params, final, chosen, judge.metric)
     timed = params.target.p99_ms is not None
     records.write_table(context.out / "pareto.csv", rows, chosen, timed=timed)
-    records.write_choice(
-        context.out / "choice.json", rows, chosen, judge, reference, found.model.model_bytes, timed=timed
+    records.write_choice(context.out / "choice.json", rows, chosen, judge, final.bytes, size, timed=timed)
+    context.say(f"chosen: {chosen.name}, {size:,} bytes")
+    _tracked(context, rows, chosen)
+
+
+def _exported(context: Context, params: Compress, kind: str, graph: str) -> _Exported:
+    """The model that train made of this kind, in the forms that need no training."""
+    fitted_on = Graph.load(DATA / "graph" / graph)
+    fitted = load_model(DATA / "train" / kind, fitted_on, fitting(context))
+    run = context.run
+    forms = export(fitted.model, fitted_on, params.export, run.seed, run.memory_mb)
+    return _Exported(kind, fitted, fitted_on, forms)
+
+
+def _with_trained(context: Context, params: Compress, exported: _Exported, forms: Mapping[str, Form]) -> _Exported:
+    """It with these forms as well, trained in batches as the search trains."""
+    if not forms:
+        return exported
+    batch = context.value("search", Search, "batch_size") or batch_size(exported.graph.n_edges)
+    settings = replace(fitting(context), batch_size=batch)
+    learnt, exact = with_learnt(exported.fitted, DATA / "train" / exported.kind), next(iter(exported.forms.values()))
+    origin = Origin(
+        learnt, exported.graph, settings, exact, params, lambda text: context.say(f"{exported.kind}: {text}")
     )
+    return replace(exported, forms=exported.forms | made(forms, origin))
+
+
+def _judge(context: Context, candidate: _Exported) -> Judge:
+    """Valid, and the exact candidate's metrics there."""
+    metric, valid = context.value("search", Search, "metric"), Relevant.load(DATA / "graph/valid")
+    cutoffs = cutoffs_with(metric)
+    exact = evaluate(candidate.fitted.model, candidate.graph, valid, cutoffs, context.run.memory_mb)
+    context.say(f"{describe(candidate.fitted.architecture)}: exact {metric} {exact[metric]:.5f} on valid")
+    return Judge(candidate.histories, valid, cutoffs, metric, exact)
+
+
+def _measured(context: Context, params: Compress, candidate: _Exported, judge: Judge) -> list[Row]:
+    """Every recipe on the candidate; those that an ended run measured are read."""
+    calibration = Calibration(judge.histories, context.run.seed)
+    kept = Kept.of(context.work, candidate.forms, judge, calibration)
+    rows = measure(Bench(candidate.forms, judge, calibration, kept), params, context.run.seed, context.say)
+    context.say(export_loss(rows[0], judge.metric, judge.exact[judge.metric]))
+    return rows
+
+
+def _packed(context: Context, params: Compress, final: _Exported, chosen: Row, metric: str) -> int:
+    """Bytes of the final model in the bundle, compressed by the chosen recipe."""
+    seed, known = context.run.seed, final.histories
+    model = chosen.recipe.apply(final.forms, Calibration(known, seed))
+    found = indexed(replace(model, fold_in=FoldIn(recency=final.fading)), known, params.index, seed)
+    context.say(f"index: {words(found.said)}")
+    users, items = pq.read_table(DATA / "graph/users.parquet"), pq.read_table(DATA / "graph/items.parquet")
+    people = pack.People(users.column(USER).to_pylist(), known)
+    meta = {
+        "architecture": final.fitted.architecture.model_dump(mode="json"),
+        "recipe": chosen.name,
+        "quality": {f"valid {metric}": chosen.metrics[metric], "retained on valid": chosen.retained},
+        "export_bytes": final.bytes,
+        "index": found.said,
+    }
+    pack.write(context.out / "bundle", found.model, items.column(ITEM).to_pylist(), people, meta, _titles(items))
+    load(context.out / "bundle")
+    return found.model.model_bytes
+
+
+def _tracked(context: Context, rows: list[Row], chosen: Row) -> None:
+    """What a reviewer of the run sees."""
+    table = [[row.name, row.bytes, row.ratio, row.retained] for row in rows]
+    context.track.table("pareto", ["recipe", "bytes", "ratio", "retained"], table)
+    points = [(row.bytes, row.retained) for row in rows]
+    context.track.scatter("pareto_plot", points, ("bytes", "retained"), "Size against quality (validation)")
     context.timing("p99_ms", {row.name: row.p99_ms for row in rows})
-    context.say(f"chosen: {chosen.name}, {found.model.model_bytes:,} bytes")
     context.metric("retained", chosen.retained)
     context.metric("ratio", chosen.ratio)
-
-
-def _origin(
-    context: Context, kind: str, fitted: Fitted, graph: Graph, params: Compress, exported: Mapping[str, ServingModel]
-) -> Origin:
-    """What forms are made from; they are trained in batches as the search trains."""
-    batch = context.value("search", Search, "batch_size") or batch_size(graph.n_edges)
-    settings = replace(fitting(context), batch_size=batch)
-    learnt, exact = with_learnt(fitted, DATA / "train" / kind), next(iter(exported.values()))
-    return Origin(learnt, graph, settings, exact, params, lambda text: context.say(f"{kind}: {text}"))
 
 
 def _titles(items: pa.Table) -> list[str] | None:

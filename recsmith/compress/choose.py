@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recsmith.compress.methods import Recipe
-from recsmith.compress.target import excess, limits_size, within
+from recsmith.compress.target import RESTORE, excess, limits_size, within
 from recsmith.config.compress import Gate, Target
 from recsmith.errors import UserError
 
@@ -84,19 +84,18 @@ def check_gate(row: Row, gate: Gate, metric: str, exact: float, export: Row | No
     """UserError where the chosen recipe keeps less, or shrinks less, than the gate asks for."""
     found = f"{row.name} is the best recipe for compress.min_retained and compress.target, and"
     slices = "" if export is None else f" By activity against the fp32 export: {losses(row, export)}."
-    restore = "The last accepted bundle comes back with `dvc checkout compress`."
     if row.retained < gate.retained:
         raise UserError(
             f"{found} keeps {row.retained:.2%} of the exact model's {metric} on valid ({row.metrics[metric]:.5f} of "
             f"{exact:.5f}, a loss of {1 - row.retained:.2%}); params.yaml: compress.gate.retained = "
             f"{gate.retained:g} asks for more.{slices} "
-            f"Allow milder recipes (compress.precision, compress.sparsity, compress.export). {restore}"
+            f"Allow milder recipes (compress.precision, compress.sparsity, compress.export). {RESTORE}"
         )
     if row.ratio < gate.ratio:
         raise UserError(
             f"{found} is {row.ratio:.2f} times smaller than the fp32 export; params.yaml: compress.gate.ratio = "
             f"{gate.ratio:g} asks for more. Allow stronger recipes (compress.precision, compress.sparsity) or a lower "
-            f"compress.min_retained.{slices} {restore}"
+            f"compress.min_retained.{slices} {RESTORE}"
         )
 
 

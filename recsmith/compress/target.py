@@ -28,6 +28,11 @@ class Measured(Protocol):
 
 Row = TypeVar("Row", bound=Measured)
 
+RESTORE = (
+    "The last accepted bundle comes back with `dvc checkout data/compress/bundle`, and what was written beside it "
+    "with `dvc checkout compress`."
+)
+
 
 def excess(row: Measured, target: Target) -> dict[str, float]:
     """By each limit that is set, how many times too large (or too small) a recipe is; at most 1 where it is reached."""
@@ -56,8 +61,8 @@ def within(rows: Sequence[Row], target: Target) -> list[Row]:
     raise UserError(
         f"No recipe reaches params.yaml: compress.target.{missed}. The nearest is {nearest.name}: "
         f"{nearest.bytes:,} bytes, {nearest.ratio:.2f} times smaller, cost {nearest.cost:,}, {nearest.quality:.5f} on "
-        "valid. Ask for less, or allow stronger recipes (compress.precision, compress.sparsity). The last accepted "
-        "bundle comes back with `dvc checkout compress`."
+        "valid. Ask for less, or allow stronger recipes (compress.precision, compress.sparsity). "
+        f"{RESTORE}"
     )
 
 
