@@ -52,7 +52,7 @@ up: $(INSTALLED) .work/vega.js ## Prefect on this machine: server, schedules, wo
 down: $(INSTALLED) ## stop what `make up` started
 	@python -m flows.service down
 
-status: $(INSTALLED) ## what of Prefect is up, what runs, what comes next
+status: $(INSTALLED) ## what of Prefect is up, how the last runs ended, what runs, what comes next
 	@python -m flows.service status
 
 retrain: $(INSTALLED) .work/vega.js ## one night of retraining, now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -42,6 +43,13 @@ def patient() -> requests.Session:
     retry = Retry(total=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
     session.mount("http://", HTTPAdapter(max_retries=retry))
     return session
+
+
+def ask(path: str, body: dict[str, Any]) -> Any:
+    """What the server of ``make up`` answers to a query."""
+    answer = patient().post(f"{written()}/api/{path}", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
 
 
 def check_server() -> None:

@@ -12,14 +12,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 from ruamel.yaml import YAML
 
-from flows import daemons
-from flows.address import NOTE, answers, patient
+from flows import daemons, standing
+from flows.address import NOTE, answers, ask, patient
 from flows.address import written as address
+from flows.standing import ALERTS
 from recsmith.errors import UserError, unknown
 from recsmith.files import write_json
 
@@ -51,9 +51,12 @@ def up(port: int | None) -> None:
         daemons.stop_all()
         raise
     print(f"Prefect is up: {address()}\n")
+    print("  . .venv/bin/activate")
     print(f"  export PREFECT_API_URL={address()}/api")
     print("  prefect deployment run pipeline/pipeline --watch")
     print("  make status, make down")
+    if not os.environ.get(ALERTS):
+        print(f"\nNobody is told when a run fails: {ALERTS} is not set (docs/schedules.md).")
 
 
 def start(port: int | None, missing: list[str]) -> None:
@@ -77,7 +80,7 @@ def start(port: int | None, missing: list[str]) -> None:
         make_pool(pool)
     say(f"deploying {PLAN} ...")
     do(prefect("--no-prompt", "deploy", "--all"), env)
-    if os.environ.get("RECSMITH_ALERTS"):
+    if os.environ.get(ALERTS):
         do([sys.executable, "-m", "flows.watch"], env)
     for pool in served():
         if (name := _worker(pool)) in missing:
@@ -99,21 +102,9 @@ def down() -> None:
 
 
 def status() -> None:
-    """What is there, what runs and what comes next."""
-    for name in parts():
-        process = daemons.running(name)
-        print(f"{name:24}{f'process {process.pid}' if process else 'not running'}")
-    if daemons.running("server"):
-        print(f"\n{address()}")
-        for run in runs():
-            when = (run["start_time"] or run["expected_start_time"] or "")[:19]
-            print(f"{run['state_name']:24}{when:21}{run['name']}")
-
-
-def runs() -> list[dict[str, Any]]:
-    """Runs that are not over, the next ones first."""
-    wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED", "CANCELLING"]}}}}
-    return ask("flow_runs/filter", wanted | {"limit": 10, "sort": "EXPECTED_START_TIME_ASC"})
+    """What is there, what ended, what runs and what comes next."""
+    for line in standing.told(parts()):
+        say(line)
 
 
 def pools() -> list[str]:
@@ -145,13 +136,6 @@ def online(pool: str) -> bool:
     return any(worker["status"] == "ONLINE" for worker in ask(f"work_pools/{pool}/workers/filter", {}))
 
 
-def ask(path: str, body: dict[str, Any]) -> Any:
-    """What the server answers to a query."""
-    answer = patient().post(f"{address()}/api/{path}", json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json()
-
-
 def do(command: list[str], env: dict[str, str]) -> None:
     """Run a command that has to go well; UserError with the end of its output where it does not."""
     told = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -160,7 +144,7 @@ def do(command: list[str], env: dict[str, str]) -> None:
 
 
 def _without_secrets(text: str) -> str:
-    for name in ("RECSMITH_ALERTS", DATABASE):
+    for name in (ALERTS, DATABASE):
         if value := os.environ.get(name):
             text = text.replace(value, f"({name})")
     return text
