@@ -45,6 +45,7 @@ def measured(folder: str, lists: str) -> dict[str, Any]:
     bundle = load(folder)
     loaded, growth = time.perf_counter() - start, resident() - before
     spent = one_by_one(bundle)
+    answering = resident()
     start, work = time.perf_counter(), time.process_time()
     everybody = bundle.recommend(None, K)
     took, worked = time.perf_counter() - start, time.process_time() - work
@@ -52,6 +53,7 @@ def measured(folder: str, lists: str) -> dict[str, Any]:
     return {
         "load_s": loaded,
         "rss_growth_bytes": growth,
+        "resident_bytes": answering,
         **{f"p{share}_ms": float(np.percentile(spent[:, 0], share)) for share in (50, 99)},
         **{f"p{share}_cpu_ms": float(np.percentile(spent[:, 1], share)) for share in (50, 99)},
         "all_users_s": took,

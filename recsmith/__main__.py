@@ -35,13 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 (75: trying again may help) with a plain message."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0] if words and words[0] in COMMANDS else None
-    parser = _parser(name)
-    args = parser.parse_args(words)
-    if name is None:
-        parser.print_help()
-        return 2
-    with blotted():
-        return _run(name, args)
+    try:
+        parser = _parser(name)
+        args = parser.parse_args(words)
+        if name is None:
+            parser.print_help()
+            return 2
+        with blotted():
+            return _run(name, args)
+    except ModuleNotFoundError as error:  # numpy alone opens a bundle; some commands need more
+        if error.name is None or error.name.startswith("recsmith"):
+            raise
+        print(f"recsmith {name}: this needs the package {error.name}, which is not installed here.", file=sys.stderr)
+        return 1
 
 
 def _run(name: str, args: argparse.Namespace) -> int:

@@ -21,6 +21,16 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """The option that names the key of pseudonyms."""
+    parser.add_argument(
+        "--key-variable",
+        default="RECSMITH_PSEUDONYM_KEY",
+        metavar="NAME",
+        help="environment variable with the key, where the bundle knows people by pseudonyms (default: %(default)s)",
+    )
+
+
 @contextmanager
 def plain_folder(path: Path) -> Iterator[Path]:
     """The folder of a bundle; a private one for as long as it is used where the bundle is encrypted."""

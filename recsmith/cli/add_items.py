@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from recsmith.cli._bundles import some, warn
-from recsmith.cli._users import DELIMITERS, add_key
+from recsmith.cli._bundles import add_key, some, warn
+from recsmith.cli._columns import rows
 from recsmith.compress import pack
 from recsmith.compress.new_items import Arrivals, extended
 from recsmith.errors import UserError
 from recsmith.privacy.pseudonyms import stored
-from recsmith.serving.arrow import read_column
 from recsmith.serving.bundle import Bundle, load
 from recsmith.tables.columns import ITEM, USER
 
@@ -34,7 +32,8 @@ def run(args: argparse.Namespace) -> None:
     """Add what is new, pack whole or not at all, say what was left aside."""
     if args.out.resolve() == args.bundle.resolve():
         raise UserError(f"--out {args.out} is the bundle itself; name another folder.")
-    bundle, (users, items) = load(args.bundle), pairs(args.file)
+    bundle, touched = load(args.bundle), rows(args.file, (USER, ITEM), f"FILE has the columns {USER} and {ITEM}")
+    users, items = [user for user, _ in touched], [item for _, item in touched]
     names, new = arrivals(bundle, stored(users, bundle.users, args.key_variable), items)
     model, histories = extended(bundle.model, bundle.histories.everybody(), new)
     kept = {name: value for name, value in bundle.manifest.items() if name not in COMPUTED}
@@ -43,26 +42,6 @@ def run(args: argparse.Namespace) -> None:
     people = pack.People(list(bundle.users), histories)
     pack.write(args.out, model, [*bundle.items, *names], people, kept, titles)
     print(f"{len(names):,} new items from {len(new.users):,} interactions in {args.out}")
-
-
-def pairs(path: Path) -> tuple[list[str], list[str]]:
-    """Users and items of a file; UserError where it cannot be read or a column is missing."""
-    if path.suffix in (".parquet", ".pq"):
-        found = read_column(path, USER), read_column(path, ITEM)
-        if len(found[0]) != len(found[1]):
-            raise UserError(f"{path} has rows without a {USER} or {ITEM}; take them out.")
-        return found
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
-    rows = csv.DictReader(text.splitlines(), delimiter=DELIMITERS.get(path.suffix, ","))
-    named = rows.fieldnames or ()
-    missing = {USER, ITEM} - set(named)
-    if missing:
-        raise UserError(f"{path} has no column {min(missing)!r}. It has: {', '.join(named) or 'nothing'}.")
-    kept = [(row[USER], row[ITEM]) for row in rows if row[USER] and row[ITEM]]
-    return [user for user, _ in kept], [item for _, item in kept]
 
 
 def arrivals(bundle: Bundle, users: list[str], items: list[str]) -> tuple[list[str], Arrivals]:

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the nearest items by the cosine of their vectors."""
     with opened(args.bundle) as bundle:
-        items, cosines = bundle.similar(args.item, args.k)
+        items, cosines = bundle.similar(args.item, min(args.k, len(bundle.items)))
         print(f"{'rank':>4}  {'cosine':>8}  item")
         for rank, (place, cosine) in enumerate(zip(items.tolist(), cosines.tolist(), strict=True), start=1):
             if place >= 0:

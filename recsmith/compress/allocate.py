@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from recsmith.compress.contract import Calibration, Knobs
-from recsmith.compress.product import weights, width_of
+from recsmith.compress.popularity import weights
+from recsmith.compress.product import width_of
 from recsmith.compress.turned import mixable, turned
 from recsmith.serving.model import ServingModel
 
@@ -23,7 +24,7 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
     if knobs.precision != "product" or model.item_vectors is None:
         return model
     values = model.item_vectors.dequantised().astype(np.float64)
-    moments = (values.T * weights(model)) @ values
+    moments = (values.T * weights(model.popularity)) @ values
     turn, width = np.zeros((model.rank, model.rank)), width_of(model.rank, knobs.bytes_a_row)
     for own in mixable(model):
         variance, axes = np.linalg.eigh(moments[np.ix_(own, own)])

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import sparse
 
+from recsmith.compress.csr import matrix_of, table_of
 from recsmith.serving.model import ServingModel
-from recsmith.serving.tables import SparseTable, Table, index_type
+from recsmith.serving.tables import SparseTable, Table
 from recsmith.serving.vector_table import VectorTable
 
 Exported = Mapping[str, ServingModel]
@@ -59,14 +60,5 @@ def _beside(tables: Sequence[tuple[float, VectorTable | None]]) -> Table | None:
 def _added(tables: Sequence[tuple[float, SparseTable]]) -> SparseTable | None:
     if not tables:
         return None
-    total = sum(np.float32(factor) * _csr(table) for factor, table in tables)
-    rows = sparse.csr_matrix(total, dtype=np.float32)
-    rows.sort_indices()
-    n_columns = tables[0][1].n_columns
-    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_columns))
-    return SparseTable(offsets, columns, rows.data, n_columns)
-
-
-def _csr(table: SparseTable) -> sparse.csr_matrix:
-    shape = (table.n_rows, table.n_columns)
-    return sparse.csr_matrix((table.values(), table.indices.astype(np.int64), table.indptr.astype(np.int64)), shape)
+    total = sum(np.float32(factor) * matrix_of(table) for factor, table in tables)
+    return table_of(sparse.csr_matrix(total))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from recsmith.compress.export import export
 from recsmith.compress.origin import Form, NoForm, Origin
 from recsmith.compress.slim.outputs import outputs
 from recsmith.compress.slim.size import size
@@ -13,7 +12,6 @@ from recsmith.compress.thin import thinned
 from recsmith.config.compress import Compress
 from recsmith.engine.fit import fit
 from recsmith.engine.vectors import vectors
-from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Architecture, Blend, Gnn
 from recsmith.model.contract import Model
@@ -31,19 +29,14 @@ def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
 def _made(share: float, origin: Origin) -> ServingModel:
     thin = thinned(origin.graph, share)
     origin.say(f"edges {origin.graph.n_edges:,} -> {thin.n_edges:,}")
-    params, settings = origin.params.export, origin.settings
-    model = _on(thin, origin)
-    small = next(iter(export(model, origin.graph, params, settings.seed, settings.memory_mb).values()))
-    return replace(small, popularity=origin.exact.popularity)
+    return replace(origin.exported(_on(thin, origin)), popularity=origin.exact.popularity)
 
 
 def _on(thin: Graph, origin: Origin) -> Model:
     """The winner on another graph of the same people and items."""
-    architecture, learnt = origin.fitted.architecture, origin.fitted.learnt
-    if not isinstance(architecture, Gnn):
-        return fit(architecture, thin, origin.settings).model
-    if learnt is None:
-        raise UserError("The weights of the network are not there; it cannot propagate anew. Train it again.")
+    if not isinstance(origin.fitted.architecture, Gnn):
+        return fit(origin.fitted.architecture, thin, origin.settings).model
+    architecture, learnt = origin.network()
     origin.say(size(architecture, learnt, thin).against(size(architecture, learnt, origin.graph)))
     found = outputs(architecture, learnt, thin)
     return vectors(found.user_vectors, found.item_vectors, origin.graph)

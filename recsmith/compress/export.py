@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.compress.blend import blends
+from recsmith.compress.csr import table_of
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.largest import Wanted, largest
 from recsmith.compress.low_rank import balanced, factors
@@ -19,7 +20,7 @@ from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
 from recsmith.model.contract import FilterModel, Model, VectorModel
 from recsmith.serving.model import ServingModel
-from recsmith.serving.tables import SparseTable, Table, index_type
+from recsmith.serving.tables import SparseTable, Table
 
 EXACT, BOTH, VECTORS, ENTRIES, TIED = "exact", "both", "low rank", "sparse", "tied"
 ENTRIES_A_COLUMN = 8 / 6
@@ -145,13 +146,10 @@ def _filter(model: FilterModel, splits: dict[str, Split], seed: int, memory_mb: 
 
 
 def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:
-    """The entries with the smallest types of offsets and columns."""
+    """The entries that are not 0; the matrix stays as it is."""
     rows = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
     rows.eliminate_zeros()
-    rows.sort_indices()
-    n_items = len(rows.indptr) - 1
-    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_items))
-    return SparseTable(offsets, columns, rows.data, n_items)
+    return table_of(rows)
 
 
 def _counts(popularity: np.ndarray) -> np.ndarray:

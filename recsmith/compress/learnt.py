@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from recsmith.compress.rounding import Rounding
 from recsmith.serving.model import Batch, ServingModel
@@ -96,6 +95,6 @@ class Learnt(torch.nn.Module):
 
 
 def _histories(batch: Batch, n_items: int) -> torch.Tensor:
-    matrix = sparse.csr_matrix((batch.values, batch.indices, batch.indptr), shape=(len(batch), n_items))
     places = torch.from_numpy(np.stack((batch.rows, np.asarray(batch.indices, np.int64))))
-    return torch.sparse_coo_tensor(places, torch.from_numpy(matrix.data), matrix.shape, check_invariants=False)
+    values = torch.from_numpy(batch.values)
+    return torch.sparse_coo_tensor(places, values, (len(batch), n_items), check_invariants=False)

@@ -12,9 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from recsmith.compress.append_rows import appended, scales_like
+from recsmith.compress.csr import matrix_of, table_of, touched
 from recsmith.compress.quantised import quantise_sparse
 from recsmith.serving.model import Batch, ServingModel
-from recsmith.serving.tables import SparseTable, index_type
+from recsmith.serving.tables import SparseTable
 from recsmith.serving.tied import TiedTable
 from recsmith.serving.vector_table import VectorTable
 
@@ -43,10 +44,7 @@ def extended(model: ServingModel, histories: Batch, new: Arrivals) -> tuple[Serv
 
     Shapes: histories (U) over the I known items -> a model of I + new.count items.
     """
-    known = sparse.csr_matrix(
-        (np.ones(len(histories.indices), np.float32), histories.indices, histories.indptr),
-        shape=(len(histories), model.n_items),
-    )
+    known = touched(histories, model.n_items)
     more = new.matrix(len(histories))
     counts, arrived = np.asarray(known.sum(axis=0)).ravel(), np.asarray(more.sum(axis=0)).ravel()
     popularity, table = _popularity(model.popularity, counts, arrived), model.sparse
@@ -92,11 +90,11 @@ def _vectors(
         sums[:, : model.projected] -= own
     seen = _scaled(sums, known)
     found = _scaled(more.T @ people, more)
-    touched = np.asarray(known.sum(axis=0)).ravel() > 0
-    items = appended(model.item_vectors, found @ _ridge(seen[touched], vectors[touched]))
+    heard = np.asarray(known.sum(axis=0)).ravel() > 0
+    items = appended(model.item_vectors, found @ _ridge(seen[heard], vectors[heard]))
     if model.projection is None:
         return items, None
-    folded = found @ _ridge(seen[touched], model.projection.dequantised()[touched])
+    folded = found @ _ridge(seen[heard], model.projection.dequantised()[heard])
     return items, _projection(model.projection, items, folded)
 
 
@@ -108,9 +106,9 @@ def _projection(table: VectorTable, items: VectorTable, rows: np.ndarray) -> Vec
     return TiedTable(items, scales_like(table.scale, np.maximum(scale, table.scale.min())), table.columns)
 
 
-def _scaled(sums: np.ndarray, touched: sparse.csr_matrix) -> np.ndarray:
-    """Sums over people by the root of how many they are. Shapes: sums (n, r)."""
-    count = np.asarray(touched.sum(axis=0)).T
+def _scaled(sums: np.ndarray, people: sparse.csr_matrix) -> np.ndarray:
+    """Sums over people by the root of how many they are. Shapes: sums (n, r), people (U, n)."""
+    count = np.asarray(people.sum(axis=0)).T
     return (sums / np.sqrt(np.maximum(count, 1))).astype(np.float32)
 
 
@@ -125,8 +123,7 @@ def _entries(table: SparseTable, known: sparse.csr_matrix, more: sparse.csr_matr
     """Rows and columns of new items: what stands together, in the measure that fits the known entries best."""
     size = np.sqrt(np.maximum(np.asarray(known.sum(axis=0)).ravel(), 1)).astype(np.float32)
     fresh = np.sqrt(np.maximum(np.asarray(more.sum(axis=0)).ravel(), 1)).astype(np.float32)
-    old = sparse.csr_matrix((table.values(), table.indices.astype(np.int64), table.indptr.astype(np.int64)))
-    old.resize((table.n_rows, table.n_columns))
+    old = matrix_of(table)
     cosine = sparse.diags(1 / size) @ sparse.csr_matrix(known.T @ known) @ sparse.diags(1 / size)
     near = sparse.csr_matrix(cosine).multiply(old != 0).tocsr()
     factor = old.multiply(near).sum() / max(near.power(2).sum(), 1e-30)
@@ -143,12 +140,9 @@ def _widened(table: SparseTable, count: int) -> SparseTable:
 
 
 def _stored(matrix: sparse.csr_matrix, like: SparseTable) -> SparseTable:
-    matrix.sort_indices()
-    n_items = len(matrix.indptr) - 1
-    indptr, indices = matrix.indptr.astype(index_type(matrix.indptr[-1])), matrix.indices.astype(index_type(n_items))
-    plain = SparseTable(indptr, indices, matrix.data, n_items)
+    plain = table_of(matrix)
     if like.scale is None:
-        return replace(plain, data=matrix.data.astype(like.data.dtype))
+        return replace(plain, data=plain.data.astype(like.data.dtype))
     small = quantise_sparse(plain)
     assert small is not None
     return small

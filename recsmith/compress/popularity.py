@@ -1,4 +1,4 @@
-"""Popularity in fewer bytes: without a change of order, or without one at the top."""
+"""Popularity as a weight, and in fewer bytes: without a change of order, or without one at the top."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ STEPS = 256
 """Values of a byte."""
 EXACT = 200
 """Counts from the top that stay apart in a byte."""
+
+
+def weights(popularity: np.ndarray) -> np.ndarray:
+    """How much items count where errors are weighed: the root of it, 1 at least. Shapes: (I,) -> (I,) float32."""
+    return np.sqrt(np.maximum(popularity.astype(np.float32), 1))
 
 
 def narrowed(popularity: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import faiss
 import numpy as np
 
 from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.popularity import weights
 from recsmith.compress.vectors import with_items
 from recsmith.serving.model import ServingModel
 from recsmith.serving.product import ProductTable
@@ -19,13 +20,8 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
 
     An item counts in the books by the root of its popularity.
     """
-    given = weights(model)
+    given = weights(model.popularity)
     return with_items(model, lambda table: quantise(table.dequantised(), knobs.bytes_a_row, given, calibration.seed))
-
-
-def weights(model: ServingModel) -> np.ndarray:
-    """How much each item counts. Shapes: -> (I,) float32."""
-    return np.sqrt(np.maximum(model.popularity.astype(np.float32), 1))
 
 
 def width_of(columns: int, count: int) -> int:

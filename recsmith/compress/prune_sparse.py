@@ -9,6 +9,7 @@ import torch
 from nni.compression.pruning import LevelPruner
 
 from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.popularity import weights
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable
 
@@ -23,8 +24,8 @@ def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> Ser
     if table is None or round(knobs.sparsity * len(table.data)) < 1:
         return model
     values = table.values()
-    weight = np.sqrt(np.maximum(model.popularity.astype(np.float32), 1))
-    kept = _mask(values * np.repeat(weight, np.diff(table.indptr)), knobs.sparsity)
+    weight = np.repeat(weights(model.popularity), np.diff(table.indptr))
+    kept = _mask(values * weight, knobs.sparsity)
     return replace(model, sparse=keep(table, values, kept))
 
 

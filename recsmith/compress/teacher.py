@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from recsmith.compress.csr import touched
 from recsmith.serving.model import Batch, ServingModel, top_k
 
 LISTED = 64
@@ -66,7 +66,7 @@ class Teacher:
         people = self.people.take(rows)
         scores = np.concatenate((self.scores[rows], self._of(people, drawn)), axis=1)
         seen = np.zeros(scores.shape, bool)
-        seen[:, self.items.shape[1] :] = _touched(people, drawn, self.model.n_items)
+        seen[:, self.items.shape[1] :] = touched(people, self.model.n_items)[:, drawn].toarray() > 0
         deviation = np.nanstd(np.where(seen, np.nan, scores), axis=1, keepdims=True)
         spread = torch.from_numpy(TEMPERATURE * np.maximum(deviation, 1e-12))
         hidden = torch.from_numpy(seen)
@@ -80,10 +80,3 @@ class Teacher:
             return self.model.rest(batch)[:, items]
         found = self.model.vectors(batch) @ vectors.rows(items).T
         return found if self.model.sparse is None else found + self.model.rest(batch)[:, items]
-
-
-def _touched(batch: Batch, items: np.ndarray, n_items: int) -> np.ndarray:
-    """Which of some items are in each history. Shapes: items (d,) int -> (B, d) bool."""
-    ones = np.ones(len(batch.indices), np.float32)
-    matrix = sparse.csr_matrix((ones, batch.indices, batch.indptr), shape=(len(batch), n_items))
-    return matrix[:, items].toarray() > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,21 @@ def write_parquet(path: Path | str, columns: Mapping[str, Strings | np.ndarray])
         pq.write_table(table, aside, compression="zstd")
 
 
-def read_column(path: Path | str, column: str) -> list[str]:
-    """One column of a Parquet file as strings, nulls left out; UserError where it cannot be read or is not there."""
+def read_columns(path: Path | str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of some columns of a Parquet file; UserError where it cannot be read or one is not there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            values = file.read(columns=[column]).column(column).to_pylist() if column in names else None
+            missing = [column for column in columns if column not in names]
+            values = [] if missing else [file.read(columns=[column]).column(column).to_pylist() for column in columns]
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path} cannot be read as Parquet: {error}.") from error
-    if values is None:
-        raise UserError(f"{path} has no column {column!r}. It has: {', '.join(names)}.")
-    return [str(value) for value in values if value is not None]
+    if missing:
+        raise UserError(f"{path} has no column {missing[0]!r}. It has: {', '.join(names)}.")
+    return list(zip(*values, strict=True))
 
 
 def _column(pa: Any, values: Strings | np.ndarray) -> Any:

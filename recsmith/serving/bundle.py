@@ -14,6 +14,7 @@ from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
 from recsmith.serving import safetensors, spectral, tensors
 from recsmith.serving.fold_in import FoldIn, fading
+from recsmith.serving.foreign import foreign
 from recsmith.serving.histories import Histories
 from recsmith.serving.histories import read as read_histories
 from recsmith.serving.model import Batch, ServingModel, top_k
@@ -64,6 +65,18 @@ class Bundle:
     histories: Histories
     titles: Strings | None = None
 
+    def __post_init__(self) -> None:
+        stored = self.model.user_vectors
+        due = {"item_ids": (self.items, self.model.n_items), "user_ids": (self.users, len(self.histories))}
+        if self.titles is not None:
+            due["titles"] = self.titles, self.model.n_items
+        for name, (found, count) in due.items():
+            if len(found) != count:
+                raise foreign(f"{name} are {len(found)} and {count} are due")
+        filled = np.count_nonzero(self.histories.counts)
+        if stored is not None and stored.shape[0] != filled:
+            raise foreign(f"user_vectors are {stored.shape[0]}, and {filled} users have a history")
+
     def recommend(
         self,
         user_ids: Sequence[str] | None,
@@ -86,13 +99,25 @@ class Bundle:
         empty = int(np.count_nonzero(np.diff(batch.indptr) == 0))
         return Lists(users, items, scores, unknown, empty - len(unknown))
 
-    def recommend_history(self, item_ids: Sequence[str], k: int) -> Answer:
-        """A list for somebody new who touched ``item_ids``, oldest first; unknown ones are reported and left aside."""
+    def recommend_history(
+        self,
+        item_ids: Sequence[str],
+        k: int,
+        *,
+        allow: Sequence[str] | None = None,
+        block: Sequence[str] | None = None,
+    ) -> Answer:
+        """A list for somebody new who touched ``item_ids``, oldest first; unknown ones are reported and left aside.
+
+        ``allow`` and ``block`` are item ids, as in :meth:`recommend`.
+        """
         places = self.items.find(item_ids)
         known = _once(places[places >= 0])
         telling = known[self.model.popularity[known] > 0]
         batch = Batch(np.array([0, len(telling)]), telling, fading(len(telling), self.model.fold_in.recency))
-        items, scores = top_k(self.model, batch, k, block=known)
+        blocked = self._filter(block)
+        hidden = known if blocked is None else np.concatenate((known, blocked))
+        items, scores = top_k(self.model, batch, k, allow=self._filter(allow), block=hidden)
         unknown = tuple(name for name, place in zip(item_ids, places, strict=True) if place < 0)
         untouched = tuple(self.items[place] for place in known if self.model.popularity[place] == 0)
         return Answer(items[0], scores[0], unknown, untouched, len(telling) == 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
+
+from recsmith.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,12 @@ class FoldIn:
     """Times the mean diagonal of ``V^T V``."""
     recency: float = 0.0
     """An item of a history weighs ``(1 + n)^-recency``, n later ones."""
+
+    def __post_init__(self) -> None:
+        if not all(0 <= value < np.inf for value in astuple(self)):
+            raise UserError(
+                f"alpha, l2 and recency of a fold-in are finite and not negative; they are {astuple(self)}."
+            )
 
 
 def fading(length: int, recency: float) -> np.ndarray | None:

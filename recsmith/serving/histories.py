@@ -13,14 +13,13 @@ from functools import cached_property
 
 import numpy as np
 
-from recsmith.errors import UserError
 from recsmith.serving import bits
+from recsmith.serving.foreign import foreign
 from recsmith.serving.history_weights import Weights
 from recsmith.serving.model import Batch
 from recsmith.serving.tables import index_type
 
 PARTS = ("counts", "spans", "widths", "low", "high")
-FOREIGN = "the bundle was not written by Recsmith."
 
 
 @dataclass(frozen=True)
@@ -41,18 +40,18 @@ class Histories:
 
     def __post_init__(self) -> None:
         if not (self.counts.shape == self.spans.shape == self.widths.shape) or (self.widths > bits.WIDEST).any():
-            raise UserError(f"Counts, spans and widths of histories do not fit together; {FOREIGN}")
+            raise foreign("Counts, spans and widths of histories do not fit together")
         low, high = np.dot(self.counts.astype(np.int64), self.widths), self.spans.sum(dtype=np.int64)
         if len(self.low) != bits.size(low) or len(self.high) != -(-int(high) // 8):
-            raise UserError(f"The bits of histories are not as many as their counts say; {FOREIGN}")
+            raise foreign("The bits of histories are not as many as their counts say")
         if np.bitwise_count(self.high).sum() != self.counts.sum(dtype=np.int64):
-            raise UserError(f"The offsets of histories do not fit their entries; {FOREIGN}")
+            raise foreign("The offsets of histories do not fit their entries")
 
     @classmethod
     def of(cls, batch: Batch, popularity: np.ndarray) -> Histories:
         """Code histories; UserError where one names an item beyond the catalogue."""
         if len(batch.indices) and (batch.indices.max() >= len(popularity) or batch.indices.min() < 0):
-            raise UserError(f"history names an item beyond the {len(popularity)} of the catalogue; {FOREIGN}")
+            raise foreign(f"history names an item beyond the {len(popularity)} of the catalogue")
         counts = np.diff(batch.indptr).astype(np.int64)
         place = np.empty(len(popularity), np.int64)
         place[_order(popularity)] = np.arange(len(popularity))
@@ -120,12 +119,12 @@ class Histories:
         counts = self.counts[users].astype(np.int64)
         run, place = bits.ones(self.high, self.high_start[users], self.spans[users].astype(np.int64))
         if not np.array_equal(np.bincount(run, minlength=len(users)), counts):
-            raise UserError(f"The offsets of histories do not fit their entries; {FOREIGN}")
+            raise foreign("The offsets of histories do not fit their entries")
         within, width = _within(counts), self.widths[users][run].astype(np.int64)
         places = (place - within) << width
         places += bits.read(self.low, self.low_start[users][run] + within * width, width)
         if len(places) and places.max() >= len(self.order):
-            raise UserError(f"history names an item beyond the {len(self.order)} of the catalogue; {FOREIGN}")
+            raise foreign(f"history names an item beyond the {len(self.order)} of the catalogue")
         key = run * len(self.order) + self.order[places]
         order = np.argsort(key)
         weights = None if self.weights is None else self.weights.take(users[run], within)[order]

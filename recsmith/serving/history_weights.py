@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from recsmith.errors import UserError
 from recsmith.serving import bits
+from recsmith.serving.foreign import foreign
 
 PARTS = ("values", "widths", "codes")
 
@@ -25,9 +25,9 @@ class Weights:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
-            raise UserError("Weights of histories hold NaN or infinity; the bundle was not written by Recsmith.")
+            raise foreign("Weights of histories hold NaN or infinity")
         if self.widths.shape != self.counts.shape or len(self.codes) != bits.size(self.start[-1]):
-            raise UserError("Weights of histories do not fit their entries; the bundle was not written by Recsmith.")
+            raise foreign("Weights of histories do not fit their entries")
 
     @classmethod
     def of(cls, weights: np.ndarray, counts: np.ndarray) -> Weights:
@@ -49,9 +49,7 @@ class Weights:
         width = self.widths[users].astype(np.int64)
         code = bits.read(self.codes, self.start[users] + within * width, width)
         if len(code) and code.max() >= len(self.values):
-            raise UserError(
-                "Weights of histories name a value that is not listed; the bundle was not written by Recsmith."
-            )
+            raise foreign("Weights of histories name a value that is not listed")
         return self.values[code].astype(np.float32)
 
     def tensors(self) -> dict[str, np.ndarray]:

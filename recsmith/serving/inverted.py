@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from recsmith.errors import UserError
+from recsmith.serving.foreign import foreign
 from recsmith.serving.scan import scan
 from recsmith.serving.sketch import Sketch
 from recsmith.serving.vector_table import VectorTable
@@ -52,9 +52,7 @@ class InvertedLists:
         each_once = 0 < count <= shape[0] and np.array_equal(np.sort(self.items), np.arange(count))
         near = self.centroids.shape[1:] == shape[1:] and 1 <= self.probes <= len(self.centroids)
         if not (ascend and each_once and near and np.isfinite(self.centroids).all()):
-            raise UserError(
-                "The lists of the index do not fit the item vectors; the bundle was not written by Recsmith."
-            )
+            raise foreign("The lists of the index do not fit the item vectors")
 
 
 def probe(

@@ -42,6 +42,9 @@ def read(folder: Path) -> dict[str, Any]:
         )
     if manifest.get("digest") != digest(manifest):
         raise UserError(f"{path} was altered: its digest does not fit its content. {_RESTORE}")
+    parts = manifest.get("parts")
+    if not isinstance(parts, dict) or "model" not in parts or not all(map(_is_part, parts.values())):
+        raise UserError(f"{path} does not say where in the bundle its model is, how large, and by which sha256.")
     return manifest
 
 
@@ -63,17 +66,26 @@ def checked_file(folder: Path, name: str, entry: dict[str, Any]) -> Path:
     return path
 
 
+def _is_part(entry: Any) -> bool:
+    """Whether it names a file inside the bundle, its size and its checksum."""
+    kinds = {"file": str, "bytes": int, "sha256": str}
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), kind) for name, kind in kinds.items()):
+        return False
+    file = Path(entry["file"])
+    return not file.is_absolute() and ".." not in file.parts
+
+
 _RESTORE = "Restore it (`dvc checkout compress`) or pack it again."
 
 
 def _json(folder: Path, path: Path) -> Any:
-    if not folder.is_dir():
-        raise UserError(f"There is no bundle at {folder}: no such folder. `dvc repro compress` makes one.")
     try:
+        if not folder.is_dir():
+            raise UserError(f"There is no bundle at {folder}: no such folder. `dvc repro compress` makes one.")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no bundle: {NAME} is missing.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} was altered or truncated: it is not valid JSON ({error}).") from error

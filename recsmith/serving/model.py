@@ -100,6 +100,8 @@ class ServingModel:
     """What single queries are answered by, approximately; None: everything is scanned."""
 
     def __post_init__(self) -> None:
+        if self.popularity.ndim != 1 or not np.isfinite(self.popularity).all():
+            raise UserError("popularity has one finite number an item; this one has not.")
         if self.item_vectors is None and self.sparse is None:
             raise UserError("A model that serves has item vectors or a sparse item-item table; this one has neither.")
         if self.index is not None and (self.item_vectors is None or self.sparse is not None):

@@ -28,9 +28,6 @@ class PackedTable(VectorTable):
     scale: np.ndarray
     columns: int
 
-    def __post_init__(self) -> None:
-        self.check()
-
     def check(self) -> None:
         if len(self.levels) not in [2**bits for bits in BITS] or not np.isfinite(self.levels).all():
             raise UserError(f"A packed table has finite levels for 1, 2 or 4 bits, not {len(self.levels)} of them.")

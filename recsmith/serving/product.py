@@ -24,9 +24,6 @@ class ProductTable(VectorTable):
     columns: int
     scale: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        self.check()
-
     def check(self) -> None:
         if self.books.ndim != 3 or self.codes.dtype != np.uint8 or self.codes.shape[1:] != self.books.shape[:1]:
             raise UserError(

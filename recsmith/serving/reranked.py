@@ -23,9 +23,6 @@ class RerankedTable(VectorTable):
     exact: VectorTable
     count: int
 
-    def __post_init__(self) -> None:
-        self.check()
-
     def check(self) -> None:
         if self.scanned.shape != self.exact.shape:
             raise UserError(f"A table of shape {self.scanned.shape} cannot be scanned for one of {self.exact.shape}.")

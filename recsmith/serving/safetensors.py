@@ -43,7 +43,7 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         return _tensors(header, content[start:])
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a whole safetensors file: {error}.") from error
 
 

@@ -23,9 +23,6 @@ class Table(VectorTable):
     values: np.ndarray
     scale: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        self.check()
-
     def check(self) -> None:
         if self.values.ndim != 2:
             raise UserError(f"A table has two dimensions, this one has the shape {self.values.shape}.")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from recsmith.errors import UserError
 from recsmith.serving.fold_in import FoldIn
+from recsmith.serving.foreign import foreign
 from recsmith.serving.inverted import InvertedLists
 from recsmith.serving.model import ServingModel
 from recsmith.serving.strings import Strings
-from recsmith.serving.table_tensors import of_table, table
+from recsmith.serving.table_tensors import Tensors, of_table, table
 from recsmith.serving.tables import SparseTable, index_type
 from recsmith.serving.vector_table import VectorTable
-
-Tensors = Mapping[str, np.ndarray]
 
 
 def of_sparse(name: str, sparse: SparseTable | None) -> dict[str, np.ndarray]:
@@ -66,9 +62,12 @@ def of_strings(name: str, strings: Strings | None) -> dict[str, np.ndarray]:
 
 
 def strings(tensors: Tensors, name: str) -> Strings | None:
-    """The column that :func:`of_strings` took apart."""
+    """The column that :func:`of_strings` took apart; UserError where its parts do not fit together."""
     offsets = tensors.get(f"{name}.offsets")
-    return None if offsets is None else Strings(offsets, tensors[f"{name}.bytes"])
+    if offsets is None:
+        return None
+    check_offsets(name, offsets, len(tensors[f"{name}.bytes"]))
+    return Strings(offsets, tensors[f"{name}.bytes"])
 
 
 def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
@@ -96,11 +95,14 @@ def of_model(model: ServingModel) -> dict[str, np.ndarray]:
     }
 
 
+def check_offsets(name: str, offsets: np.ndarray, count: int) -> None:
+    """UserError unless the offsets ascend from 0 to the number of entries."""
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != count or (offsets[1:] < offsets[:-1]).any():
+        raise foreign(f"The offsets of {name} do not fit its entries")
+
+
 def check_rows(name: str, indptr: np.ndarray, indices: np.ndarray, n_columns: int) -> None:
     """UserError unless the offsets ascend to the number of entries and every column is one of ``n_columns``."""
-    if len(indptr) == 0 or indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
-        raise UserError(f"The offsets of {name} do not fit its entries; the bundle was not written by Recsmith.")
+    check_offsets(name, indptr, len(indices))
     if len(indices) and (indices.max() >= n_columns or indices.min() < 0):
-        raise UserError(
-            f"{name} names an item beyond the {n_columns} of the catalogue; the bundle was not written by Recsmith."
-        )
+        raise foreign(f"{name} names an item beyond the {n_columns} of the catalogue")

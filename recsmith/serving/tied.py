@@ -23,9 +23,6 @@ class TiedTable(VectorTable):
     scale: np.ndarray
     columns: np.ndarray
 
-    def __post_init__(self) -> None:
-        self.check()
-
     def check(self) -> None:
         check_scales(self.scale, (self.base.shape[0],))
         if self.columns.shape != (self.base.shape[1],) or not np.isfinite(self.columns).all():

@@ -12,7 +12,10 @@ BLOCK = 1 << 18
 
 
 class VectorTable(ABC):
-    """Rows of numbers, stored small and read as float32."""
+    """Rows of numbers, stored small and read as float32; checked when it is made."""
+
+    def __post_init__(self) -> None:
+        self.check()
 
     @property
     @abstractmethod

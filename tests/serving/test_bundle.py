@@ -10,7 +10,9 @@ from small_bundles import N_ITEMS, N_USERS, histories, make_bundle, model, title
 from recsmith.compress import pack
 from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
+from recsmith.serving import safetensors
 from recsmith.serving.bundle import MODEL, PEOPLE, load, unit_rows
+from recsmith.serving.contents import contents
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.model import Batch, Query, top_k
 
@@ -220,7 +222,54 @@ def test_tensors_that_do_not_fit_are_refused_though_their_checksums_hold(tmp_pat
         pack.write(tmp_path / "w", model("filter"), [f"i{n}" for n in range(N_ITEMS)], pack.People(["u"], wrong), {})
 
 
-@pytest.mark.parametrize("place", ["file_hash", "open_json"])
+def test_ids_titles_histories_and_vectors_are_as_many_as_the_tables_are_long(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / "b", "gnn")
+    for part, file in (("model", MODEL), ("people", PEOPLE)):
+        whole = (folder / file).read_bytes()
+        tensors = {name: np.array(values) for name, values in safetensors.read(folder / file).items()}
+        changed = {
+            "item_ids.offsets": lambda ends: ends[1:],
+            "titles.offsets": lambda ends: ends[::-1],
+            "user_ids.offsets": lambda ends: np.append(ends, ends[-1]),
+            "user_vectors.values": lambda rows: rows[1:],
+            "user_vectors.scale": lambda scale: scale[1:],
+        }
+        for name in changed.keys() & tensors.keys():
+            cut = {"user_vectors.values", "user_vectors.scale"} if name.startswith("user_vectors") else {name}
+            pack.save(folder / file, tensors | {one: changed[one](tensors[one]) for one in cut})
+            parts = json.loads((folder / manifests.NAME).read_text())["parts"]
+            rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
+            with pytest.raises(UserError, match="not written by Recsmith"):
+                load(folder)
+        (folder / file).write_bytes(whole)
+        rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    "parts", [None, {}, {"people": {}}, {"model": None}, {"model": {"file": "../b/m", "bytes": 1, "sha256": ""}}]
+)
+def test_a_manifest_that_does_not_say_what_lies_where_is_refused(tmp_path: Path, parts: object) -> None:
+    folder = make_bundle(tmp_path / "b")
+    rewritten(folder, parts=parts)
+    for reading in (load, contents):
+        with pytest.raises(UserError, match="does not say where in the bundle its model is"):
+            reading(folder)
+
+
+def test_headers_without_end_and_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / "b")
+    rewritten(folder, fold_in={"alpha": float("nan")})
+    with pytest.raises(UserError, match="finite and not negative"):
+        load(folder)
+    (folder / manifests.NAME).write_text("[" * 100_000)
+    with pytest.raises(UserError, match="not valid JSON"):
+        load(folder)
+    with pytest.raises(UserError, match="popularity has one finite number an item"):
+        replace(model("filter"), popularity=np.full(N_ITEMS, np.nan, np.float32))
+
+
+@pytest.mark.parametrize("place", ["file_hash", "open_json", "folder"])
 def test_a_bundle_that_may_not_be_read_is_an_error_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -231,7 +280,7 @@ def test_a_bundle_that_may_not_be_read_is_an_error_and_no_traceback(
     if place == "file_hash":
         monkeypatch.setattr(manifests, "file_hash", refuse)
     else:
-        monkeypatch.setattr(Path, "read_text", refuse)
+        monkeypatch.setattr(Path, "read_text" if place == "open_json" else "is_dir", refuse)
     with pytest.raises(UserError, match=r"cannot be read: Permission denied"):
         load(folder)
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from small_bundles import N_ITEMS, N_USERS, histories, make_bundle, model
 
 from recsmith.__main__ import main
+from recsmith.compress import pack
 from recsmith.serving.bundle import load
 
 HEAVY = ("torch", "scipy", "pandas", "pydantic", "nni", "safetensors", "duckdb")
@@ -107,11 +109,14 @@ def test_an_empty_or_unknown_history_gets_popularity_and_says_so(
         (["--users", "all", "--history", "a", "--out", "x"], "and not both"),
         (["--users", "all"], "--users needs --out"),
         (["--users", "missing.txt", "--out", "x.parquet"], "missing.txt does not exist"),
-        (["--users", "empty.txt", "--out", "x.parquet"], "empty.txt names no users"),
+        (["--users", "empty.txt", "--out", "x.parquet"], "empty.txt names nothing"),
         (["--users", "wrong.csv", "--out", "x.parquet"], "wrong.csv has no column 'user_id'. It has: a, b"),
         (["--users", "wrong.parquet", "--out", "x.parquet"], "wrong.parquet cannot be read as Parquet"),
         (["--users", "latin.txt", "--out", "x.parquet"], "latin.txt is not UTF-8"),
         (["--users", "folder", "--out", "x.parquet"], "folder is a folder"),
+        (["--history", "i00", "--block", "missing.txt"], "missing.txt does not exist; --block takes a file of item"),
+        (["--history", "i00", "--allow", "users.txt"], "items that this bundle does not know: u1"),
+        (["--history", "i00\ni01"], "--history is no list of ids separated by commas"),
         (["--bundle", "nowhere", "--history", "a"], "no bundle at nowhere"),
         (["--bundle", "folder", "--history", "a"], "folder is no bundle: manifest.json is missing"),
     ],
@@ -126,7 +131,8 @@ def test_what_cannot_be_used_is_said_plainly(
     monkeypatch.chdir(tmp_path)
     make_bundle(tmp_path / "b")
     (tmp_path / "folder").mkdir()
-    for name, content in (("empty.txt", b"\n"), ("wrong.csv", b"a,b\n1,2\n"), ("latin.txt", b"\xe9\n")):
+    files = {"empty.txt": b"\n", "wrong.csv": b"a,b\n1,2\n", "latin.txt": b"\xe9\n", "users.txt": b"u1\n"}
+    for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "wrong.parquet").write_bytes(b"PAR1")
     bundle = [] if "--bundle" in arguments else ["--bundle", "b"]
@@ -134,6 +140,80 @@ def test_what_cannot_be_used_is_said_plainly(
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+ODD = ("a,b", ' "c"', "d ", "e\u2028f", "g\x0bh", "i\x85j", "k\nl", "007")
+
+
+def odd_bundle(folder: Path) -> Path:
+    """Ids of people and items as somebody's export may hold them."""
+    people = pack.People([*ODD, *(f"u{n}" for n in range(N_USERS - len(ODD)))], histories())
+    pack.write(folder, model("filter"), [*ODD, *(f"i{n}" for n in range(N_ITEMS - len(ODD)))], people, {})
+    return folder
+
+
+@pytest.mark.parametrize("name", ["users.txt", "users.csv", "users.parquet"])
+def test_ids_of_any_characters_are_found_in_files_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder, file, out = odd_bundle(tmp_path / "b"), tmp_path / name, tmp_path / "top.parquet"
+    asked = [one for one in ODD if "\n" not in one or file.suffix != ".txt"]
+    if file.suffix == ".csv":
+        with file.open("w", encoding="utf-8", newline="") as handle:
+            csv.writer(handle).writerows([["user_id"], *([one] for one in asked)])
+    elif file.suffix == ".txt":
+        file.write_text("\r\n".join(asked), encoding="utf-8", newline="")
+    else:
+        write_users(file, asked)
+    assert main(["recommend", "--bundle", str(folder), "--users", str(file), "--k", "1", "--out", str(out)]) == 0
+    assert pq.read_table(out)["user_id"].to_pylist() == asked
+    assert "unknown" not in capsys.readouterr().err
+
+
+def test_a_history_names_ids_of_any_characters_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = odd_bundle(tmp_path / "b")
+    given = ",".join(f'"{one.replace(chr(34), chr(34) * 2)}"' for one in ODD)
+    assert main(["recommend", "--bundle", str(folder), "--history", f"{given}, i0", "--k", "30"]) == 0
+    said = capsys.readouterr()
+    assert "unknown" not in said.err
+    assert len(said.out.splitlines()) == N_ITEMS - len(ODD)
+
+
+def test_allowed_and_blocked_items_come_from_files(tmp_path: Path) -> None:
+    folder, out = make_bundle(tmp_path / "b"), tmp_path / "top.parquet"
+    (tmp_path / "allow.txt").write_text("i03\ni04\ni05\n", encoding="utf-8")
+    (tmp_path / "block.csv").write_text("item_id,why\ni04,sold\n", encoding="utf-8")
+    filters = ["--allow", str(tmp_path / "allow.txt"), "--block", str(tmp_path / "block.csv")]
+    for asked in (["--history", "i00,i05"], ["--users", "all"]):
+        command = ["recommend", "--bundle", str(folder), *asked, *filters, "--k", "9", "--out", str(out)]
+        assert main(command) == 0
+        assert set(pq.read_table(out)["item_id"].to_pylist()) <= {"i03", "i05"}
+    bundle = load(folder)
+    answer = bundle.recommend_history(["i00", "i05"], 9, allow=["i03", "i04", "i05"], block=["i04"])
+    assert answer.items.tolist() == [3, *[-1] * 8]
+
+
+def test_a_k_without_bounds_takes_no_memory(tmp_path: Path) -> None:
+    folder, out = make_bundle(tmp_path / "b"), tmp_path / "top.parquet"
+    most = str(10**15)
+    assert main(["recommend", "--bundle", str(folder), "--users", "all", "--k", most, "--out", str(out)]) == 0
+    assert main(["similar", "--bundle", str(folder), "--item", "i04", "--k", most]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"), [(["recommend", "--users", "all"], "pyarrow"), (["add-items"], "scipy")]
+)
+def test_a_package_that_is_not_there_is_named(tmp_path: Path, arguments: list[str], package: str) -> None:
+    make_bundle(tmp_path / "b")
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from recsmith.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    given = ["--bundle", "b"] if arguments[0] == "recommend" else ["b", "first.csv"]
+    command = [sys.executable, "-c", code, *arguments, *given, "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert f"this needs the package {package}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_k_below_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

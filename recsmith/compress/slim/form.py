@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import torch
 
-from recsmith.compress.export import export
 from recsmith.compress.origin import Form, NoForm, Origin
 from recsmith.compress.row_norms import NORMS
 from recsmith.compress.slim.cut import Kept, Learnt, sliced, smaller
@@ -21,7 +20,6 @@ from recsmith.compress.slim.plan import Plan, plan
 from recsmith.compress.slim.size import size
 from recsmith.config.compress import Compress
 from recsmith.engine.fit import Fitted, Start, fit
-from recsmith.errors import UserError
 from recsmith.model.architecture import Architecture, Gnn
 from recsmith.serving.model import ServingModel
 
@@ -65,15 +63,11 @@ def _chosen(architecture: Gnn, learnt: Weights, how: Plan, origin: Origin) -> tu
 
 def _made(cut: Cut, origin: Origin) -> ServingModel:
     """The network after ``cut``, trained for ``compress.slim.epochs`` from there, as it serves."""
-    architecture, learnt = origin.fitted.architecture, origin.fitted.learnt
-    if not isinstance(architecture, Gnn) or learnt is None:
-        raise UserError("The weights of the network are not there; a form that prunes it needs them. Train it again.")
+    architecture, learnt = origin.network()
     small, weights = cut(origin, architecture, learnt)
     before, after = size(architecture, learnt, origin.graph), size(small, weights, origin.graph)
     origin.say(after.against(before))
-    fitted = _tuned(small, weights, origin)
-    params, settings = origin.params.export, origin.settings
-    return next(iter(export(fitted.model, origin.graph, params, settings.seed, settings.memory_mb).values()))
+    return origin.exported(_tuned(small, weights, origin).model)
 
 
 def _tuned(architecture: Gnn, learnt: Weights, origin: Origin) -> Fitted:

@@ -14,8 +14,6 @@ from recsmith.engine.batch.sampling import Batch
 from recsmith.engine.fit import Guide
 from recsmith.engine.network.gnn import Network
 from recsmith.engine.sparse.adjacency import Adjacency
-from recsmith.errors import UserError
-from recsmith.model.gnn import Gnn
 
 OUTPUT = "_output_0"
 """NNI's name for what a module gives."""
@@ -74,9 +72,7 @@ def _sizes(network: Network, adjacency: Adjacency) -> dict[str, float]:
 
 def layer_guide(origin: Origin) -> Guide:
     """Layer-wise distillation (FitNets, Romero et al. 2015, equation 3) from the winner's own network."""
-    architecture, learnt = origin.fitted.architecture, origin.fitted.learnt
-    if not isinstance(architecture, Gnn) or learnt is None:
-        raise UserError("The weights of the network are not there; its layers cannot be distilled. Train it again.")
+    architecture, learnt = origin.network()
     graph, weight = origin.graph, origin.params.student.weight
 
     def guide(network: Network, adjacency: Adjacency) -> LayerLoss:

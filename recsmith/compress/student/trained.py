@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recsmith.compress.export import export
 from recsmith.compress.origin import Origin
 from recsmith.config.compress import Compress
 from recsmith.engine.fit import Guide, fit
@@ -45,5 +44,4 @@ def trained(origin: Origin, student: Gnn, guide: Guide | None = None) -> Serving
     fitted = fit(student, origin.graph, settings, say=origin.say, guide=guide)
     losses = [row["loss"] for row in fitted.history]
     origin.say(f"trained {epochs} epochs, loss {losses[0]:.4f} to {losses[-1]:.4f}")
-    params = origin.params.export
-    return next(iter(export(fitted.model, origin.graph, params, settings.seed, settings.memory_mb).values()))
+    return origin.exported(fitted.model)
