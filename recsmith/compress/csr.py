@@ -16,12 +16,12 @@ def matrix_of(table: SparseTable) -> sparse.csr_matrix:
 
 
 def table_of(matrix: sparse.csr_matrix) -> SparseTable:
-    """The entries in float32, with the smallest types of offsets and columns, which are put in order in place."""
+    """The entries (I, I) in float32 and the smallest types of offsets and columns; rows are put in order in place."""
     rows = sparse.csr_matrix(matrix, dtype=np.float32)
     rows.sort_indices()
-    n_columns = int(rows.shape[1])
-    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_columns))
-    return SparseTable(offsets, columns, rows.data, n_columns)
+    n_items = len(rows.indptr) - 1
+    offsets, columns = rows.indptr.astype(index_type(rows.indptr[-1])), rows.indices.astype(index_type(n_items))
+    return SparseTable(offsets, columns, rows.data, n_items)
 
 
 def touched(histories: Batch, n_items: int) -> sparse.csr_matrix:
