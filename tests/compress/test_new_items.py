@@ -161,7 +161,7 @@ def test_the_command_packs_a_bundle_that_recommends_the_new_item_and_names_its_p
 def test_a_file_without_anything_new_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, text, message in (
         ("known.csv", "user_id,item_id\nu1,i5\n", "no new item"),
-        ("wrong.csv", "user,item\n1,2\n", "has no column 'item_id'"),
+        ("wrong.csv", "user,item\n1,2\n", "has no column 'user_id'"),
     ):
         (bundle.parent / name).write_text(text, encoding="utf-8")
         assert main(["add-items", str(bundle), str(bundle.parent / name), "--out", str(bundle.parent / "n")]) == 1
