@@ -91,9 +91,9 @@ class Service:
         """The state of a run now."""
         return patient().get(f"{self.api}/flow_runs/{run}", timeout=60).json()["state"]
 
-    def finished(self, run: str) -> dict[str, Any]:
+    def finished(self, run: str, seconds: float = SECONDS) -> dict[str, Any]:
         """Its state once it is over."""
-        return until(lambda: state if (state := self.state(run))["type"] in FINAL else None)
+        return until(lambda: state if (state := self.state(run))["type"] in FINAL else None, seconds)
 
     def logs(self, run: str) -> list[dict[str, Any]]:
         """Its log so far."""

@@ -18,6 +18,8 @@ from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhook
 from prefect.settings import PREFECT_API_URL
 from pydantic import SecretStr
 
+from recsmith.privacy.secrets import redact
+
 VARIABLE = "RECSMITH_ALERTS"
 Kind = Literal["Failed", "DataRejected", "BelowGate", "TooLong", "Crashed", "Drift"]
 TITLES: dict[str, str] = {
@@ -29,6 +31,15 @@ TITLES: dict[str, str] = {
     "Drift": "data drifted",
 }
 LOGGER = logging.getLogger("prefect.recsmith.alerts")
+
+
+def blotted(record: logging.LogRecord) -> bool:
+    """Let a record through, without secrets."""
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
+
+
+logging.getLogger("httpx").addFilter(blotted)  # it logs every address that it asks
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def block(target: str) -> Any:
 
 def _without_addresses(error: Exception) -> str:
     told = re.sub(r"[a-z]+://[^\s'\"]+", "(address)", str(error))
-    return f"{type(error).__name__}: {told}"
+    return redact(f"{type(error).__name__}: {told}")
 
 
 def on_end(flow: Any, flow_run: Any, state: Any) -> None:

@@ -13,13 +13,18 @@ from typing import IO
 
 import psutil
 
+from recsmith.privacy.secrets import redact
+
 MARK = "RECSMITH_PROCESSES"
 """Everything that a command starts inherits this variable: found again in any session, under any parent."""
 GRACE_SECONDS = 10.0
 
 
 class Stream:
-    """Lines of a running command (iterate), then its exit ``status``; ``timed_out`` where it was ended by the clock."""
+    """Lines of a running command (iterate), secrets blotted out, then its exit ``status``.
+
+    ``timed_out`` where it was ended by the clock.
+    """
 
     def __init__(self, child: subprocess.Popen[str], mark: str) -> None:
         self._child, self._mark = child, mark
@@ -29,7 +34,7 @@ class Stream:
     def __iter__(self) -> Iterator[str]:
         output = _pipe(self._child.stdout)
         while line := output.readline():
-            yield line.rstrip()
+            yield redact(line.rstrip())
 
     @property
     def status(self) -> int:

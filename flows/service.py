@@ -22,6 +22,7 @@ from flows.address import written as address
 from flows.standing import ALERTS
 from recsmith.errors import UserError, unknown
 from recsmith.files import write_json
+from recsmith.privacy.secrets import redact
 
 HOST, PORT = "127.0.0.1", 4200
 READY_SECONDS = 600.0
@@ -140,14 +141,7 @@ def do(command: list[str], env: dict[str, str]) -> None:
     """Run a command that has to go well; UserError with the end of its output where it does not."""
     told = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if told.returncode:
-        raise UserError(f"`{' '.join(command[2:])}` failed:\n{_without_secrets(told.stdout)[-2000:]}")
-
-
-def _without_secrets(text: str) -> str:
-    for name in (ALERTS, DATABASE):
-        if value := os.environ.get(name):
-            text = text.replace(value, f"({name})")
-    return text
+        raise UserError(f"`{' '.join(command[2:])}` failed:\n{redact(told.stdout)[-2000:]}")
 
 
 def environment(url: str) -> dict[str, str]:

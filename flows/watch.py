@@ -19,6 +19,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 
 from flows.alerts import TITLES, VARIABLE, block, command
 from recsmith.errors import UserError
+from recsmith.privacy.secrets import redact
 
 SILENCE = timedelta(seconds=90)
 """Three heartbeats of a run (``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` is 30)."""
@@ -85,4 +86,4 @@ if __name__ == "__main__":
     try:
         main()
     except UserError as told:
-        sys.exit(str(told))
+        sys.exit(redact(str(told)))

@@ -12,8 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 NAMES = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PGPASSWORD|DSN)($|_)", re.IGNORECASE)
 """Variables whose values are secrets."""
+ADDRESSES = ("RECSMITH_ALERTS", "RECSMITH_DATABASE")
+"""Variables whose values are secrets where they are addresses: whoever knows a webhook may post there."""
 SHORTEST = 6
 """Shorter values would blot out ordinary words."""
+TOKEN = re.compile(r"[\w~+-]{16,}")
+"""What in an address is no word of a language: a key that its path or its query holds."""
 IN_ADDRESS = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/'\"]+)(?=@)")
 """User and password in an address."""
 IN_WORDS = re.compile(r"\bpassword\s*=\s*'?([^\s'&]+)", re.IGNORECASE)
@@ -22,11 +26,13 @@ BLOT = "***"
 
 
 def values(environment: Mapping[str, str]) -> list[str]:
-    """The secrets in ``environment``, longest first; an address counts as a whole, and its password alone."""
+    """The secrets in ``environment``, longest first; an address counts as a whole, and its password and keys alone."""
     found = set()
     for name, value in environment.items():
         if NAMES.search(name):
             found.update((value, *_passwords(value)))
+        elif name in ADDRESSES and "://" in value:
+            found.update((value, *_passwords(value), *TOKEN.findall(value), *TOKEN.findall(unquote(value))))
     return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
 
 

@@ -17,5 +17,5 @@ def server() -> Iterator[None]:
     """One temporary Prefect server for all tests that run a flow in their own process."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=500):
         yield

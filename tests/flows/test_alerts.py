@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from mail_receiver import mailbox
 from prefect.blocks.notifications import SlackWebhook
+from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
 from benchmarks.service import Receiver, receiver
 from flows.alerts import VARIABLE, Alert, command, send
+from flows.pipeline import Request, pipeline
 
 ALERT = Alert("BelowGate", "pipeline", "compress: the bundle keeps 0.9", command("17"))
 TITLE = "Recsmith: pipeline quality below the gate"
 TEXT = "compress: the bundle keeps 0.9\nLook closer: "
-SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7"
+SECRET = "TIiajkdnlazkcOXrIdevi7"
+SLACK = f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{SECRET}"
 
 
 @pytest.fixture
@@ -72,6 +78,76 @@ def test_an_alert_that_is_not_delivered_is_logged_without_its_address(
     assert "127.0.0.1" not in line
 
 
+def test_a_part_of_an_address_in_what_a_service_answers_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def notify(self: SlackWebhook, body: str, subject: str) -> None:
+        raise OSError(f"Max retries exceeded with url: /services/T1JJ3T3L2/A1BRTD4JD/{SECRET}")
+
+    monkeypatch.setattr("flows.alerts.AppriseNotificationBlock.notify", notify)
+    monkeypatch.setenv(VARIABLE, f"slack://T1JJ3T3L2/A1BRTD4JD/{SECRET}")
+    assert not send(ALERT)
+    assert "Max retries exceeded" in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_where_nobody_is_to_be_told_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert not send(ALERT)
+
+
+GATE = "the bundle keeps 0.9 of valid; params.yaml: compress.gate.retained = 0.98 asks for more."
+ENDS = [
+    (f"print('compress: {GATE}'); raise SystemExit(1)", 10.0, "quality below the gate", GATE),
+    ("print('MemoryError: no room'); raise SystemExit(1)", 10.0, "failed", "MemoryError: no room"),
+    ("import time; time.sleep(600)", 0.05, "ran too long and was ended", "longer than 0.05 minutes, ended"),
+]
+
+
+@pytest.fixture
+def ended(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., State[Any]]:
+    """A function that runs ``compress`` as a flow, with a line of Python in the place of ``dvc``; its state."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+
+    def run(line: str, minutes: float = 10.0) -> State[Any]:
+        monkeypatch.setattr("flows.pipeline.command", lambda stages, force: [sys.executable, "-c", line])
+        return pipeline(Request(stages=("compress",), stage_minutes=minutes), return_state=True)
+
+    return run
+
+
+@pytest.mark.parametrize(("line", "minutes", "title", "error"), ENDS, ids=["gate", "defect", "too-long"])
+def test_what_ends_a_run_is_told_within_ten_seconds_with_stage_error_and_command(
+    line: str,
+    minutes: float,
+    title: str,
+    error: str,
+    ended: Callable[..., State[Any]],
+    webhook: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(VARIABLE, webhook.url)
+    state = ended(line, minutes)
+    assert state.is_failed()
+    ((arrived, body),) = webhook.got
+    assert arrived - state.timestamp.timestamp() < 10
+    assert body["subject"] == f"Recsmith: pipeline {title}"
+    run = state.state_details.flow_run_id
+    assert body["text"] == f"compress: {error}\nLook closer: {command(str(run))}"
+
+
+def test_a_run_shows_nowhere_the_address_that_its_alert_goes_to(
+    ended: Callable[..., State[Any]],
+    webhook: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv(VARIABLE, f"{webhook.url}/{SECRET}")
+    state = ended(f"import os; print('to', os.environ['{VARIABLE}']); raise SystemExit(1)")
+    ((_, body),) = webhook.got
+    assert state.message == "compress: to ***"
+    assert body["text"].startswith("compress: to ***\n")
+    assert "to ***" in caplog.text
+    assert SECRET not in caplog.text

@@ -14,13 +14,15 @@ from recsmith.__main__ import main
 from recsmith.privacy.secrets import redact
 
 PASSWORD = "pass-word-4711"
+HOOK = "TIiajkdnlazkcOXrIdevi7"
 PLANTED = {
     "WANDB_API_KEY": "f" * 36 + "4711",
     "RECSMITH_KEY": "sealing-key-4711-4711",
     "RECSMITH_PSEUDONYM_KEY": "pseudonym-key-4711-4711",
     "RECSMITH_DSN": f"postgresql://reader:{PASSWORD}@127.0.0.1:9/shop?x={PASSWORD}",
+    "RECSMITH_ALERTS": f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{HOOK}",
 }
-SECRETS = [*PLANTED.values(), PASSWORD]
+SECRETS = [*PLANTED.values(), PASSWORD, HOOK]
 
 
 def clean(text: str) -> bool:
@@ -37,6 +39,16 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_and_passwords_in_addresses_are_blotted_out() -> None:
     text = f"{PLANTED['WANDB_API_KEY']}, {PLANTED['RECSMITH_DSN']}, {PASSWORD}, ssh://me:other-one@host/x, 12:30@home"
     assert redact(text) == "***, ***, ***, ssh://me:***@host/x, 12:30@home"
+
+
+@pytest.mark.usefixtures("planted")
+def test_the_address_of_a_webhook_is_blotted_out_and_so_is_its_key_alone() -> None:
+    assert redact(f"{PLANTED['RECSMITH_ALERTS']}: no; url: /services/T1/{HOOK}") == "***: no; url: /services/T1/***"
+
+
+def test_a_block_that_alerts_go_to_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSMITH_ALERTS", "slack-webhook/team-on-call-at-night")
+    assert redact("slack-webhook/team-on-call-at-night") == "slack-webhook/team-on-call-at-night"
 
 
 @pytest.mark.usefixtures("planted")
