@@ -15,7 +15,7 @@ import numpy as np
 from recsmith.serving.foreign import foreign
 from recsmith.serving.scan import scan
 from recsmith.serving.sketch import Sketch
-from recsmith.serving.vector_table import VectorTable
+from recsmith.serving.vector_table import COUNT, VectorTable
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class InvertedLists:
     @property
     def nbytes(self) -> int:
         """Bytes of all that is stored, the number of probes included."""
-        return self.centroids.nbytes + self.offsets.nbytes + self.items.nbytes + 4
+        return self.centroids.nbytes + self.offsets.nbytes + self.items.nbytes + COUNT
 
     def near(self, query: np.ndarray, n_items: int) -> np.ndarray:
         """Items of the lists whose centroids have the highest products with ``query`` (r,). Shapes: -> (n,) int64."""

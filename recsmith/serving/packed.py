@@ -9,7 +9,7 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.tables import check_scales
-from recsmith.serving.vector_table import VectorTable
+from recsmith.serving.vector_table import COUNT, VectorTable
 
 BITS = (1, 2, 4)
 
@@ -63,7 +63,7 @@ class PackedTable(VectorTable):
 
     @property
     def nbytes(self) -> int:
-        return self.codes.nbytes + self.levels.nbytes + self.scale.nbytes
+        return self.codes.nbytes + self.levels.nbytes + self.scale.nbytes + COUNT
 
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
         codes, scale = self.codes[index], self.scale[index].astype(np.float32)

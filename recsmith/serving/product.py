@@ -8,7 +8,7 @@ import numpy as np
 
 from recsmith.errors import UserError
 from recsmith.serving.tables import check_scales
-from recsmith.serving.vector_table import VectorTable
+from recsmith.serving.vector_table import COUNT, VectorTable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ProductTable(VectorTable):
 
     @property
     def nbytes(self) -> int:
-        return self.codes.nbytes + self.books.nbytes + (0 if self.scale is None else self.scale.nbytes)
+        return self.codes.nbytes + self.books.nbytes + COUNT + (0 if self.scale is None else self.scale.nbytes)
 
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
         codes = self.codes[index]

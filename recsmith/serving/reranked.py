@@ -9,7 +9,7 @@ import numpy as np
 from recsmith.errors import UserError
 from recsmith.serving.packed import PackedTable
 from recsmith.serving.select import ordered, select
-from recsmith.serving.vector_table import VectorTable
+from recsmith.serving.vector_table import COUNT, VectorTable
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class RerankedTable(VectorTable):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of both."""
-        return self.scanned.nbytes + self.exact.nbytes
+        """Bytes of both, and of the count."""
+        return self.scanned.nbytes + self.exact.nbytes + COUNT
 
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
         return self.exact.rows(index)

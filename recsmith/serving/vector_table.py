@@ -10,6 +10,9 @@ import numpy as np
 BLOCK = 1 << 18
 """Values that are widened to float32 at a time: a megabyte stays in the cache."""
 
+COUNT = 4
+"""Bytes of a count that lies beside a table: of its columns, of the items that are scored again."""
+
 
 class VectorTable(ABC):
     """Rows of numbers, stored small and read as float32; checked when it is made."""

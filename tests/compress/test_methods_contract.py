@@ -21,6 +21,7 @@ from recsmith.errors import UserError
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.tables import SparseTable, Table
 from recsmith.serving.tied import TiedTable
+from recsmith.serving.vector_table import COUNT
 
 FAMILIES = ("gnn", "filter", "sparse", "tied")
 
@@ -82,7 +83,7 @@ def test_a_method_says_nothing_but_what_was_asked_for(name: str, family: str, pr
 def test_bits_take_the_bytes_that_they_say() -> None:
     values = np.random.default_rng(0).normal(size=(100, 64)).astype(np.float32)
     for bits in (4, 2, 1):
-        assert levels.quantise(values, bits).nbytes == 100 * (8 * bits + 2) + 4 * 2**bits
+        assert levels.quantise(values, bits).nbytes == 100 * (8 * bits + 2) + 4 * 2**bits + COUNT
         assert levels.quantise(values, bits, 16).scale.shape == (100, 4)
     uneven = levels.quantise(values[:, :10], 4, 4)
     assert (uneven.blocks, uneven.width) == (3, 4)
