@@ -52,11 +52,15 @@ def ask(path: str, body: dict[str, Any]) -> Any:
     return answer.json()
 
 
+def _example() -> str:
+    return f"{written() or 'http://127.0.0.1:4200'}/api"
+
+
 def check_server() -> None:
     """UserError where ``PREFECT_API_URL`` names a server that does not answer; none named is a temporary one."""
     api = os.environ.get("PREFECT_API_URL")
     if api and not answers(api):
         raise UserError(
-            f"PREFECT_API_URL = {api!r}: no Prefect server answers there. Start one (`make up`), correct the address, "
-            "or unset it: then a temporary server is used."
+            f"PREFECT_API_URL = {api!r}: no Prefect server answers there. Start one (`make up`), correct the address "
+            f"(such as {_example()}), or unset it: then a temporary server is used."
         )

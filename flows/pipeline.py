@@ -45,6 +45,7 @@ class Request(BaseModel):
 
 EVERYTHING = Request()
 FETCH_SECONDS = 3600.0
+WANDB_HELP = "where W&B runs go (auto: online with a key and a network, else offline)"
 
 
 def environment(request: Request, run: str, flow_id: str) -> dict[str, str]:
@@ -132,9 +133,13 @@ def line(request: Request, run: str, flow_id: str) -> State[Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the flow in this process; the exit status is 1 where a stage failed."""
     parser = argparse.ArgumentParser("python -m flows.pipeline", description="Run the line as a Prefect flow.")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE")
+    parser.add_argument(
+        "--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=f"some of: {', '.join(STAGES)}"
+    )
     parser.add_argument("--force", action="store_true", help="run stages even where nothing changed")
-    parser.add_argument("--wandb", choices=get_args(Request.model_fields["wandb"].annotation), default="auto")
+    parser.add_argument(
+        "--wandb", choices=get_args(Request.model_fields["wandb"].annotation), default="auto", help=WANDB_HELP
+    )
     args = parser.parse_args(arguments)
     request = Request(stages=tuple(args.stages), force=args.force, wandb=args.wandb)
     return 0 if once(pipeline, request).is_completed() else 1

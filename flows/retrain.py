@@ -22,10 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows import pipeline
 from flows.alerts import Alert, Kind, command, on_end, send
 from flows.once import once
-from flows.pipeline import STAGES, Request, Stage, environment, run_name
+from flows.pipeline import STAGES, WANDB_HELP, Request, Stage, environment, run_name
 from flows.process import streaming
 from flows.repro import reason
 from flows.workspace import workspace
+from recsmith.days import day
 from recsmith.files import write_json
 
 JUDGING: tuple[Stage, ...] = ("ingest", "validate")
@@ -218,8 +219,10 @@ def _tell(found: dict[str, Any]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the flow in this process; the exit status is 1 where a step failed."""
     parser = argparse.ArgumentParser("python -m flows.retrain", description="One night of retraining.")
-    parser.add_argument("--date", type=datetime.date.fromisoformat, help="the last day that is read, e.g. 2026-01-31")
-    parser.add_argument("--wandb", choices=get_args(Night.model_fields["wandb"].annotation), default="auto")
+    parser.add_argument("--date", type=day, help="the last day that is read, e.g. 2026-01-31")
+    parser.add_argument(
+        "--wandb", choices=get_args(Night.model_fields["wandb"].annotation), default="auto", help=WANDB_HELP
+    )
     args = parser.parse_args(arguments)
     state = once(nightly, Night(date=args.date, wandb=args.wandb))
     print(state.message)

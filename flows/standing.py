@@ -56,4 +56,4 @@ def _line(run: dict[str, Any], flow: str) -> str:
     when = run["end_time"] or run["start_time"] or run["expected_start_time"] or ""
     message = " ".join(((run["state"] or {}).get("message") or "").split()) if run["end_time"] else ""
     shown = message if len(message) <= LONGEST else f"{message[:LONGEST]} ..."
-    return f"{run['state_name']:14}{when[:19]:21}{flow:10}{run['name']:26}{shown}".rstrip()
+    return f"{run['state_name']:14}{f'{when[:19]}Z':22}{flow:10}{run['name']:26}{shown}".rstrip()

@@ -14,6 +14,7 @@ from recsmith.config.ingest import EVENTS, Ingest
 from recsmith.config.read import read_section
 from recsmith.config.retrain import CHAMPION, Retrain
 from recsmith.config.validate import Validate
+from recsmith.days import day
 from recsmith.errors import UserError
 from recsmith.files import write_text
 
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add_actions(parser, ACTIONS)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE|BATCH", help="for add, withdraw, offer")
-    parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="the last day that is read (take)")
+    parser.add_argument("--until", type=day, metavar="DATE", help="the last day that is read (take)")
     parser.add_argument("--reason", default="by hand.", help="what is written beside the batch (withdraw)")
 
 
@@ -96,9 +97,9 @@ def _summary(night: dict[str, Any]) -> str:
     return f"{batches}; {new:,} new events of {night['rows']:,}."
 
 
-def _end(day: date) -> int:
+def _end(last: date) -> int:
     """The first UTC second after a day."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + 86_400
+    return int(datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp()) + 86_400
 
 
 def _sections(params: Path) -> tuple[Retrain, Validate]:

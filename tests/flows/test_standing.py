@@ -65,12 +65,12 @@ def test_runs_that_ended_stand_with_their_reason_before_those_to_come(monkeypatc
     *_, over, coming = standing.told(["server"])
     assert over.split(maxsplit=4) == [
         "DataRejected",
-        "2026-01-02T02:03:04",
+        "2026-01-02T02:03:04Z",
         "nightly",
         "wise-owl",
         "validate: the data cannot be trusted",
     ]
-    assert coming.split() == ["Scheduled", "2026-01-04T04:00:00", "pipeline", "calm-fox"]
+    assert coming.split() == ["Scheduled", "2026-01-04T04:00:00Z", "pipeline", "calm-fox"]
 
 
 @pytest.mark.usefixtures("workers")
