@@ -106,7 +106,7 @@ def _show(root: Path) -> None:
 
     history = read_history(root / CHAMPION)
     if not history.version:
-        raise UserError("there is no champion yet; the nightly flow (`python -m flows.retrain`) makes the first.")
+        raise UserError("there is no champion yet; the first night (`make retrain`) makes it.")
     for entry in history.entries:
         found = f"{entry.difference:+.5f}" if entry.difference is not None else ""
         _say(f"{entry.when}  {entry.action:11} version {entry.version:<3} {entry.who:12} {found:9} {entry.reason}")

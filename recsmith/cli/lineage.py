@@ -39,6 +39,8 @@ def digest_of(bundle: str) -> str:
         return read(Path(bundle))["digest"]
     if DIGEST.fullmatch(bundle):
         return bundle
+    if bundle == str(DEFAULT):
+        raise UserError(f"{DEFAULT} is not there: `make run` makes it. Or name a bundle, by its folder or its digest.")
     raise UserError(f"{bundle!r} is neither the folder of a bundle nor a digest (8 to 64 hexadecimal digits).")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from conftest import make_inputs
 
+from recsmith.__main__ import main
 from recsmith.report import shape
 from recsmith.report.charts.audience import curve, shares
 from recsmith.report.lineage import lineage, stage_hashes
@@ -103,3 +107,11 @@ def test_shares_of_the_bands_add_up_even_for_a_few_items() -> None:
 def test_the_most_watched_items_come_first_whatever_their_order() -> None:
     watched = [0] * 99 + [50]
     assert shares(watched, watched)[0] == 1
+
+
+def test_where_nothing_was_made_yet_lineage_says_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["lineage"]) == 1
+    assert "data/compress/bundle is not there: `make run` makes it." in capsys.readouterr().err
