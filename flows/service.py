@@ -29,6 +29,8 @@ READY_SECONDS = 600.0
 """Generous, the machine may be busy; a part that ends while it starts is told at once."""
 PLAN = Path("prefect.yaml")
 DATABASE = "RECSMITH_DATABASE"
+OF_ONE_RUN = ("RECSMITH_RUN", "RECSMITH_FLOW_RUN", "RECSMITH_WORKSPACE", "MAKEFLAGS", "MAKELEVEL")
+"""Set by `make` or a flow for what they start; a service outlives them, and its runs have names of their own."""
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
@@ -150,7 +152,8 @@ def environment(url: str) -> dict[str, str]:
     env = SETTINGS | os.environ | {"PREFECT_API_URL": f"{url}/api", daemons.MARK: daemons.new_mark()}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     env.setdefault("PREFECT_HOME", str(Path(root) / ".prefect"))
-    env.pop(DATABASE, None)
+    for name in (DATABASE, *OF_ONE_RUN):
+        env.pop(name, None)
     return env
 
 

@@ -129,6 +129,7 @@ def _execute(name: str, run: Callable[[Context], None]) -> None:
         context = Context(name, sections, settings, Track(name, run_id(), WORK / "wandb"))
         remove_asides(context.out)
         context.say(_yaml({"run": settings.model_dump(mode="json")}))
+        context.track.config({"run": settings.model_dump(mode="json")})
         try:
             with peak_memory() as peak:
                 run(context)

@@ -21,6 +21,8 @@ from recsmith.report.search.read import read_search
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
 LINE = STAGES[:-1]
+ORIGIN = ("bundle", "git", "data", "champion_before", "requirements_sha256", "packages_off_the_lock")
+"""What W&B is told of the lineage: the rest stands in the configs of the other runs of the group."""
 
 
 def run(context: Context) -> None:
@@ -38,6 +40,7 @@ def run(context: Context) -> None:
         lineage=_lineage(context),
     )
     write_json(context.out / "lineage.json", inputs.lineage)
+    context.track.config({"lineage": {name: inputs.lineage[name] for name in ORIGIN}})
     write_text(context.out / "model_card.md", card(inputs))
     write_text(context.out / "report.html", page(inputs))
     write_text(context.out / "search.html", search_page(read_search(DATA, search.metric, search.strategy)))

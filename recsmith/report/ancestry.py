@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from recsmith.config.sections import SECTIONS
 from recsmith.errors import UserError
 from recsmith.files import read_json
 
@@ -35,7 +36,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "champion before", _champion(found.get("champion_before"))
     environment = found.get("environment") or {}
     yield "made with", f"Python {environment.get('python', '?')}, {environment.get('threads', '?')} threads"
-    for stage, run in (found.get("runs") or {}).items():
+    runs = found.get("runs") or {}
+    for stage, run in sorted(runs.items(), key=lambda named: list(SECTIONS).index(named[0])):
         flow, mirror = run.get("flow_run") or "none", run.get("wandb") or "none"
         yield stage, f"run {run.get('run')}, flow run {flow}, W&B run {mirror}"
 
@@ -50,7 +52,9 @@ def _data(data: Mapping[str, Any] | None) -> str:
     if not data:
         return "unknown"
     numbers = (data.get("counts") or {}).items()
-    counts = ", ".join(f"{count:,} {name}" for name, count in numbers if isinstance(count, int) and count)
+    counts = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in numbers if isinstance(count, int) and count
+    )
     parts = [f"{data.get('name')} in {data.get('path')}", f"md5 {data.get('md5') or 'unknown'}", counts]
     if data.get("until"):
         parts.append(f"until {data['until']}")

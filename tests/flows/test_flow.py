@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from flows import service
 from flows.pipeline import Request, environment, kind_of, main, pipeline
 from flows.repro import Sections, command, reason
 from stages._stage import STAGES
@@ -106,6 +107,16 @@ def test_what_was_asked_reaches_the_stages_through_their_environment(monkeypatch
     assert (asked["RECSMITH_RUN"], asked["RECSMITH_FLOW_RUN"]) == ("r", "f")
     assert (asked["WANDB_MODE"], asked["RECSMITH_DATE"]) == ("offline", "2026-01-31")
     assert {"WANDB_MODE", "RECSMITH_DATE"}.isdisjoint(environment(Request(), "r", "f"))
+
+
+def test_each_run_under_a_service_has_a_name_of_its_own_and_not_that_of_make_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECSMITH_RUN", "the-one-of-make-up")
+    started = service.environment("http://127.0.0.1:4200")
+    assert "RECSMITH_RUN" not in started
+    assert started["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
 
 
 def test_output_is_cut_where_the_next_stage_begins() -> None:

@@ -73,6 +73,16 @@ def test_the_config_is_the_effective_section(records: dict[str, Any], finished: 
     effective = read_json(finished.root / "data/report/lineage.json")["params"]["effective"]
     for stage, found in records.items():
         assert config(found)[stage] == effective[stage], stage
+        assert config(found)["run"] == effective["run"], stage
+
+
+def test_the_run_of_the_report_says_which_commit_data_and_champion(
+    records: dict[str, Any], finished: Workspace
+) -> None:
+    lineage = read_json(finished.root / "data/report/lineage.json")
+    told = config(records["report"])["lineage"]
+    assert told == {name: lineage[name] for name in told}
+    assert {"bundle", "git", "data", "champion_before"} <= told.keys()
 
 
 def test_artifacts_hold_the_md5s_of_dvc_lock(records: dict[str, Any], finished: Workspace) -> None:
