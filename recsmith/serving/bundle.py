@@ -187,7 +187,7 @@ def load(folder: Path | str) -> Bundle:
     try:
         parts = {name: _tensors(folder, name, entry) for name, entry in manifest["parts"].items()}
         return _bundle(manifest, parts["model"], parts.get("people", {}))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise UserError(
             f"{folder / manifests.NAME} does not describe this bundle: {error} is missing or wrong."
         ) from error

@@ -17,7 +17,7 @@ from recsmith.serving import bits
 from recsmith.serving.foreign import foreign
 from recsmith.serving.history_weights import Weights
 from recsmith.serving.model import Batch
-from recsmith.serving.tables import index_type
+from recsmith.serving.tables import index_type, whole
 
 PARTS = ("counts", "spans", "widths", "low", "high")
 
@@ -39,6 +39,8 @@ class Histories:
     weights: Weights | None = None
 
     def __post_init__(self) -> None:
+        if not all(whole(getattr(self, name)) for name in PARTS):
+            raise foreign("Histories are no rows of whole numbers")
         if not (self.counts.shape == self.spans.shape == self.widths.shape) or (self.widths > bits.WIDEST).any():
             raise foreign("Counts, spans and widths of histories do not fit together")
         low, high = np.dot(self.counts.astype(np.int64), self.widths), self.spans.sum(dtype=np.int64)

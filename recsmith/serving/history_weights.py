@@ -10,6 +10,7 @@ import numpy as np
 
 from recsmith.serving import bits
 from recsmith.serving.foreign import foreign
+from recsmith.serving.tables import whole
 
 PARTS = ("values", "widths", "codes")
 
@@ -24,9 +25,10 @@ class Weights:
     counts: np.ndarray
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.values).all():
+        if self.values.ndim != 1 or not np.isfinite(self.values).all():
             raise foreign("Weights of histories hold NaN or infinity")
-        if self.widths.shape != self.counts.shape or len(self.codes) != bits.size(self.start[-1]):
+        numbers = whole(self.widths) and whole(self.codes)
+        if not numbers or self.widths.shape != self.counts.shape or len(self.codes) != bits.size(self.start[-1]):
             raise foreign("Weights of histories do not fit their entries")
 
     @classmethod

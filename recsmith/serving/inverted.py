@@ -15,6 +15,7 @@ import numpy as np
 from recsmith.serving.foreign import foreign
 from recsmith.serving.scan import scan
 from recsmith.serving.sketch import Sketch
+from recsmith.serving.tables import whole
 from recsmith.serving.vector_table import COUNT, VectorTable
 
 
@@ -45,6 +46,8 @@ class InvertedLists:
 
     def check(self, shape: tuple[int, int]) -> None:
         """UserError where the parts do not fit one another, or vectors of that shape (I, r)."""
+        if not (whole(self.offsets) and whole(self.items)):
+            raise foreign("The lists of the index are no lists of items")
         count, ends = len(self.items), self.offsets.astype(np.int64)
         ascend = (
             len(ends) == len(self.centroids) + 1 and ends[0] == 0 and ends[-1] == count and (np.diff(ends) >= 0).all()

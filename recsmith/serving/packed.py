@@ -29,8 +29,8 @@ class PackedTable(VectorTable):
     columns: int
 
     def check(self) -> None:
-        if len(self.levels) not in [2**bits for bits in BITS] or not np.isfinite(self.levels).all():
-            raise UserError(f"A packed table has finite levels for 1, 2 or 4 bits, not {len(self.levels)} of them.")
+        if self.levels.shape not in [(2**bits,) for bits in BITS] or not np.isfinite(self.levels).all():
+            raise UserError(f"A packed table has finite levels for 1, 2 or 4 bits, not {self.levels.size} of them.")
         if self.codes.dtype != np.uint8 or self.codes.shape != (len(self.scale), -(-self.columns * self.bits // 8)):
             raise UserError(
                 f"Codes of shape {self.codes.shape} do not hold {self.columns} columns of {self.bits} bits."

@@ -142,6 +142,11 @@ def check_scales(scale: np.ndarray, shape: tuple[int, ...]) -> None:
         raise UserError("The scales of a table must be positive and finite, one for each row.")
 
 
+def whole(numbers: np.ndarray) -> bool:
+    """Whether they are whole numbers in a row."""
+    return numbers.ndim == 1 and numbers.dtype.kind in "iu"
+
+
 def index_type(largest: int) -> np.dtype:
     """The smallest unsigned type, of 2 or 4 bytes, that holds ``largest``; int64 beyond."""
     for name in ("uint16", "uint32"):

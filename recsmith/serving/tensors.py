@@ -10,7 +10,7 @@ from recsmith.serving.inverted import InvertedLists
 from recsmith.serving.model import ServingModel
 from recsmith.serving.strings import Strings
 from recsmith.serving.table_tensors import Tensors, of_table, table
-from recsmith.serving.tables import SparseTable, index_type
+from recsmith.serving.tables import SparseTable, index_type, whole
 from recsmith.serving.vector_table import VectorTable
 
 
@@ -27,9 +27,11 @@ def sparse(tensors: Tensors, name: str, n_columns: int) -> SparseTable | None:
     """The sparse table that :func:`of_sparse` took apart; UserError where its parts do not fit together."""
     if f"{name}.data" not in tensors:
         return None
-    indptr, indices = tensors[f"{name}.indptr"], tensors[f"{name}.indices"]
+    indptr, indices, data = (tensors[f"{name}.{part}"] for part in ("indptr", "indices", "data"))
     check_rows(name, indptr, indices, n_columns)
-    return SparseTable(indptr, indices, tensors[f"{name}.data"], n_columns, tensors.get(f"{name}.scale"))
+    if data.shape != indices.shape:
+        raise foreign(f"{name} has {len(data)} entries in {len(indices)} places")
+    return SparseTable(indptr, indices, data, n_columns, tensors.get(f"{name}.scale"))
 
 
 def of_index(index: InvertedLists | None) -> dict[str, np.ndarray]:
@@ -66,8 +68,11 @@ def strings(tensors: Tensors, name: str) -> Strings | None:
     offsets = tensors.get(f"{name}.offsets")
     if offsets is None:
         return None
-    check_offsets(name, offsets, len(tensors[f"{name}.bytes"]))
-    return Strings(offsets, tensors[f"{name}.bytes"])
+    data = tensors[f"{name}.bytes"]
+    check_offsets(name, offsets, len(data))
+    if data.dtype != np.uint8:
+        raise foreign(f"{name} are not bytes")
+    return Strings(offsets, data)
 
 
 def model(tensors: Tensors, people: Tensors, fold_in: FoldIn) -> ServingModel:
@@ -96,13 +101,19 @@ def of_model(model: ServingModel) -> dict[str, np.ndarray]:
 
 
 def check_offsets(name: str, offsets: np.ndarray, count: int) -> None:
-    """UserError unless the offsets ascend from 0 to the number of entries."""
-    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != count or (offsets[1:] < offsets[:-1]).any():
+    """UserError unless the offsets are whole numbers that ascend from 0 to the number of entries."""
+    if (
+        not whole(offsets)
+        or len(offsets) == 0
+        or offsets[0] != 0
+        or offsets[-1] != count
+        or (offsets[1:] < offsets[:-1]).any()
+    ):
         raise foreign(f"The offsets of {name} do not fit its entries")
 
 
 def check_rows(name: str, indptr: np.ndarray, indices: np.ndarray, n_columns: int) -> None:
     """UserError unless the offsets ascend to the number of entries and every column is one of ``n_columns``."""
     check_offsets(name, indptr, len(indices))
-    if len(indices) and (indices.max() >= n_columns or indices.min() < 0):
+    if not whole(indices) or (len(indices) and (indices.max() >= n_columns or indices.min() < 0)):
         raise foreign(f"{name} names an item beyond the {n_columns} of the catalogue")

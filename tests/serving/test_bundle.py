@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from small_bundles import N_ITEMS, N_USERS, histories, make_bundle, model, titles
 
-from recsmith.compress import pack
+from recsmith.compress import int4, pack
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.errors import UserError
 from recsmith.serving import manifest as manifests
 from recsmith.serving import safetensors
@@ -244,6 +245,31 @@ def test_ids_titles_histories_and_vectors_are_as_many_as_the_tables_are_long(tmp
         (folder / file).write_bytes(whole)
         rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
     load(folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tensors_of_another_shape_or_type_are_refused_or_answer(tmp_path: Path, family: str) -> None:
+    folder, refused = make_bundle(tmp_path / "b", family), 0
+    small = int4.compress(model(family), Calibration(histories()), Knobs())
+    people = pack.People([f"u{n}" for n in range(N_USERS)], histories())
+    pack.write(folder, small, [f"i{n}" for n in range(N_ITEMS)], people, {})
+    parts = json.loads((folder / manifests.NAME).read_text())["parts"]
+    for part, file in (("model", MODEL), ("people", PEOPLE)):
+        tensors = {name: np.array(values) for name, values in safetensors.read(folder / file).items()}
+        for name, values in tensors.items():
+            for wrong in (values[:-1], values[:0], values[None], values[..., None], values.astype(np.float64)):
+                pack.save(folder / file, tensors | {name: wrong})
+                rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
+                try:
+                    bundle = load(folder)
+                except UserError:
+                    refused += 1
+                    continue
+                assert (bundle.recommend(["u0", "u5"], 5).items >= 0).all(), name
+                assert (bundle.recommend(["u0"], 5).items >= 0).all(), name
+                assert list(bundle.items), name
+        pack.save(folder / file, tensors)
+    assert refused > 60
 
 
 @pytest.mark.parametrize(
