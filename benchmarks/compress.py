@@ -44,10 +44,11 @@ from recsmith.compress import pack
 from recsmith.compress.choose import Row
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import BOTH, ENTRIES, VECTORS, export
-from recsmith.compress.forms import made, named_forms
+from recsmith.compress.forms import made, models_of, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
+from recsmith.compress.kept_forms import KeptForms
 from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
@@ -135,12 +136,13 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
     candidate, final = both
     data, run_of, fading = setting.data, setting.given.run, recency(both[0].architecture)
     print(f"{name}: {describe(candidate.architecture)}", flush=True)
-    chosen = ladder(candidate, setting, histories(data.fit, fading))
-    everybody = histories(data.refit, fading)
-    full = exports(final, data.refit, setting)
-    beside, wanted = named_forms(setting.ladder, candidate.architecture, print), {row.recipe.form for _, row in chosen}
-    needed = {name: make for name, make in beside.items() if name in wanted}
-    full |= made(needed, origin(final, data.refit, full, setting))
+    forms, kept = named_forms(setting.ladder, candidate.architecture, print), KeptForms(setting.bundles / "forms")
+    small, full = exports(candidate, data.fit, setting), exports(final, data.refit, setting)
+    trained = made(forms, replace(origin(candidate, data.fit, small, setting), valid=data.valid), kept)
+    chosen = ladder(small | models_of(trained), setting, histories(data.fit, fading))
+    everybody, wanted = histories(data.refit, fading), {row.recipe.form for _, row in chosen}
+    needed = {form: make for form, make in forms.items() if form in wanted}
+    full |= models_of(made(needed, origin(final, data.refit, full, setting), kept, trained))
     reference: dict[str, Any] | None = None
     for mark, row in chosen:
         small = row.recipe.apply(full, Calibration(everybody, run_of.seed))
@@ -161,13 +163,12 @@ def rows_of(name: str, both: list[Fitted], setting: Setting) -> Iterator[dict[st
         yield found
 
 
-def ladder(candidate: Fitted, setting: Setting, known: Batch) -> list[tuple[float, Row]]:
-    """For each mark the recipe that is best on valid among those that are small enough; the fp32 export first."""
-    data, run_of = setting.data, setting.given.run
-    exported = exports(candidate, data.fit, setting)
-    exported |= made(
-        named_forms(setting.ladder, candidate.architecture, print), origin(candidate, data.fit, exported, setting)
-    )
+def ladder(exported: dict[str, ServingModel], setting: Setting, known: Batch) -> list[tuple[float, Row]]:
+    """For each mark the recipe that is best on valid among those that are small enough; the fp32 export first.
+
+    ``exported``: the candidate in all its forms, whose people ``known`` has.
+    """
+    run_of = setting.given.run
     judge = Judge(known, setting.valid, (K,), METRIC, {METRIC: 0.0})
     calibration = Calibration(known, run_of.seed)
     plain = Recipe(Knobs(), next(iter(exported))).apply(exported, calibration)

@@ -1,9 +1,10 @@
 """Smaller models of one network side by side: ``python -m benchmarks.students --data DIR --json OUT``.
 
-The winner is LightGCN (``TEACHER``), stopped early by valid; every form of ``FORMS`` is made of the candidate and of
-the final model with as many epochs and the same seed, and beside them stand the winner's own vectors without the
-directions that matter least, at the same sizes. All in float32, scored by the code that serves: the candidate's forms
-on valid, the final ones on test. ``folded``: nobody's stored vector is used, people are folded in from histories.
+The winner is LightGCN (``TEACHER``), stopped early by valid as its students are; every form of ``FORMS`` is made of the
+candidate and, for as many epochs and with the same seed, of the final model, and beside them stand the winner's own
+vectors without the directions that matter least, at the same sizes. All in float32, scored by the code that serves: the
+candidate's forms on valid, the final ones on test. ``folded``: nobody's stored vector is used, people are folded in
+from histories.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from recsmith.compress.export import EXACT, export
 from recsmith.compress.forms import named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
-from recsmith.compress.origin import Form, Origin
+from recsmith.compress.origin import Form, Made, Origin
 from recsmith.config.compress import Compress, Student
 from recsmith.engine.fit import FitSettings, Fitted
 from recsmith.engine.rank.metrics import evaluate_lists
@@ -57,17 +58,17 @@ class Side:
         return evaluate_lists(lists, users, self.relevant, [K])[METRIC]
 
 
-def pruned(share: float, origin: Origin) -> ServingModel:
+def pruned(share: float, origin: Origin) -> Made:
     """The winner's vectors without a share of their directions."""
     recipe = Recipe(Knobs(sparsity=share, pruner="SVD"))
-    return recipe.apply({EXACT: origin.exact}, Calibration(histories(origin.graph), origin.settings.seed))
+    return Made(recipe.apply({EXACT: origin.exact}, Calibration(histories(origin.graph), origin.settings.seed)))
 
 
 def forms(teacher: Gnn, params: Compress) -> dict[str, Form]:
     """The winner, what is cut out of it, and what is trained, by name."""
     sizes = sorted(params.student.dimensions, reverse=True)
     cut: dict[str, Form] = {f"pruned to {size}": partial(pruned, 1 - size / teacher.dimension) for size in sizes}
-    return {EXACT: lambda origin: origin.exact, **cut, **named_forms(params, teacher, print)}
+    return {EXACT: lambda origin: Made(origin.exact), **cut, **named_forms(params, teacher, print)}
 
 
 def origin(fitted: Fitted, graph: Graph, settings: FitSettings, params: Compress) -> Origin:
@@ -81,13 +82,15 @@ def rows_of(data: Data, settings: FitSettings, params: Compress) -> Iterator[dic
     both = pair(TEACHER, data.fit, data.refit, data.valid, settings)
     graphs = (data.fit, data.refit)
     candidate, final = (origin(one, graph, settings, params) for one, graph in zip(both, graphs, strict=True))
+    candidate = replace(candidate, valid=data.valid)
     sides = Side(candidate, data.valid), Side(final, data.test())
     first: dict[str, Any] | None = None
     for name, make in forms(TEACHER, params).items():
-        small, served = make(candidate), make(final)
+        made = make(candidate)
+        small, served = made.model, make(replace(final, epochs=made.epochs)).model
         folded = sides[1].ndcg(replace(served, user_vectors=None))
         found = {"valid": sides[0].ndcg(small), "test": sides[1].ndcg(served), "folded on test": folded}
-        row = {"form": name, "epochs": both[0].epochs, "bytes": served.model_bytes} | found
+        row = {"form": name, "epochs": made.epochs or both[0].epochs, "bytes": served.model_bytes} | found
         first = first or row
         kept = {f"retained on {side}": row[side] / first[side] for side in ("valid", "test")}
         yield row | kept | {"ratio": first["bytes"] / served.model_bytes}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,15 +12,17 @@ from recsmith.compress import pack, records
 from recsmith.compress.choose import Row, check_gate, choose, export_loss, losses
 from recsmith.compress.contract import Calibration
 from recsmith.compress.export import export
-from recsmith.compress.forms import made, named_forms
+from recsmith.compress.forms import made, models_of, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.index import indexed
 from recsmith.compress.judge import Judge
 from recsmith.compress.kept import Kept
+from recsmith.compress.kept_forms import KeptForms
 from recsmith.compress.measure import Bench, measure
-from recsmith.compress.origin import Form, Origin
+from recsmith.compress.origin import Form, Made, Origin
 from recsmith.config.compress import Compress
 from recsmith.config.search import Search
+from recsmith.config.train import Train
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.settings import Fitted
 from recsmith.engine.store import load_model, with_learnt
@@ -28,14 +30,14 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe, recency
 from recsmith.model.record import cutoffs_with
-from recsmith.search.batch import batch_size
 from recsmith.serving.bundle import load
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.inverted import words
 from recsmith.serving.model import Batch, ServingModel
 from recsmith.tables.columns import ITEM, TITLE, USER
-from stages._fitting import fitting
+from stages._fitting import SPECTRA, fitting
 from stages._stage import DATA, Context, stage
+from stages._winner import read_best
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class _Exported:
     fitted: Fitted
     graph: Graph
     forms: dict[str, ServingModel]
+    trained: dict[str, Made] = field(default_factory=dict)
+    """Those of the forms that were made by training."""
 
     @property
     def fading(self) -> float:
@@ -68,8 +72,9 @@ def run(context: Context) -> None:
     params = context.section("compress", Compress)
     candidate = _exported(context, params, "candidate", "fit")
     trained = named_forms(params, candidate.fitted.architecture, context.say)
-    candidate = _with_trained(context, params, candidate, trained)
-    judge = _judge(context, candidate)
+    kept, valid = KeptForms(context.work / "forms"), Relevant.load(DATA / "graph/valid")
+    candidate = _with_trained(context, params, candidate, trained, kept, valid)
+    judge = _judge(context, candidate, valid)
     rows = _measured(context, params, candidate, judge)
     chosen = choose(rows, params.min_retained, params.target)
     context.say(f"lost by activity, against the fp32 export: {losses(chosen, rows[0])}")
@@ -77,11 +82,12 @@ def run(context: Context) -> None:
 
     final = _exported(context, params, "final", "refit")
     wanted = {name: make for name, make in trained.items() if name == chosen.recipe.form}
-    final = _with_trained(context, params, final, wanted)
+    final = _with_trained(context, params, final, wanted, kept, candidate=candidate.trained)
     size = _packed(context, params, final, chosen, judge.metric)
     timed = params.target.p99_ms is not None
     records.write_table(context.out / "pareto.csv", rows, chosen, timed=timed)
     records.write_choice(context.out / "choice.json", rows, chosen, judge, final.bytes, size, timed=timed)
+    kept.drop_others()
     context.say(f"chosen: {chosen.name}, {size:,} bytes")
     _tracked(context, rows, chosen)
 
@@ -95,22 +101,30 @@ def _exported(context: Context, params: Compress, kind: str, graph: str) -> _Exp
     return _Exported(kind, fitted, fitted_on, forms)
 
 
-def _with_trained(context: Context, params: Compress, exported: _Exported, forms: Mapping[str, Form]) -> _Exported:
-    """It with these forms as well, trained in batches as the search trains."""
+def _with_trained(
+    context: Context,
+    params: Compress,
+    exported: _Exported,
+    forms: Mapping[str, Form],
+    kept: KeptForms,
+    valid: Relevant | None = None,
+    candidate: Mapping[str, Made] | None = None,
+) -> _Exported:
+    """It with these forms as well, trained as the stage train would."""
     if not forms:
         return exported
-    batch = context.value("search", Search, "batch_size") or batch_size(exported.graph.n_edges)
-    settings = replace(fitting(context), batch_size=batch)
+    settings = replace(read_best(DATA / "search/best.json", context.section("train", Train))[1], spectra=str(SPECTRA))
     learnt, exact = with_learnt(exported.fitted, DATA / "train" / exported.kind), next(iter(exported.forms.values()))
     origin = Origin(
-        learnt, exported.graph, settings, exact, params, lambda text: context.say(f"{exported.kind}: {text}")
+        learnt, exported.graph, settings, exact, params, lambda text: context.say(f"{exported.kind}: {text}"), valid
     )
-    return replace(exported, forms=exported.forms | made(forms, origin))
+    found = made(forms, origin, kept, candidate)
+    return replace(exported, forms=exported.forms | models_of(found), trained=found)
 
 
-def _judge(context: Context, candidate: _Exported) -> Judge:
+def _judge(context: Context, candidate: _Exported, valid: Relevant) -> Judge:
     """Valid, and the exact candidate's metrics there."""
-    metric, valid = context.value("search", Search, "metric"), Relevant.load(DATA / "graph/valid")
+    metric = context.value("search", Search, "metric")
     cutoffs = cutoffs_with(metric)
     exact = evaluate(candidate.fitted.model, candidate.graph, valid, cutoffs, context.run.memory_mb)
     context.say(f"{describe(candidate.fitted.architecture)}: exact {metric} {exact[metric]:.5f} on valid")

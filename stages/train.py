@@ -7,7 +7,6 @@ import io
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from recsmith.config.evaluate import Evaluate
@@ -16,15 +15,15 @@ from recsmith.engine.fit import FitSettings, Fitted, Start, fit
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.engine.store import save_model
 from recsmith.engine.train.progress import line
-from recsmith.errors import UserError
-from recsmith.files import read_json, write_json, write_text
+from recsmith.files import write_json, write_text
 from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
-from recsmith.model.architecture import Architecture, Blend, architecture, describe
+from recsmith.model.architecture import Architecture, describe
 from recsmith.model.record import cutoffs_with
 from recsmith.retrain.warm import starts
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
+from stages._winner import read_best
 
 BEST = DATA / "search/best.json"
 
@@ -74,22 +73,6 @@ def _starts(context: Context, winner: Architecture) -> Mapping[str, Start]:
     start = found["final"]
     context.say(f"warm start: {start.known:,} of {len(start.nodes):,} users and items go on where the incumbent was")
     return found
-
-
-def read_best(path: Path, params: Train) -> tuple[Architecture, FitSettings]:
-    """The winner and the settings of its trial, with at least the training that ``params`` allow, by their means."""
-    best = read_json(path)
-    try:
-        settings = FitSettings(**best["settings"])
-        winner = architecture(best["architecture"], f"{path}: architecture")
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path} describes no winner ({error}). Run the stage search again.") from error
-    means = {name: getattr(params, name) for name in ("precision", "accumulate", "fan_out")}
-    if isinstance(winner, Blend):
-        # Its parts are trained as they were when it was chosen: a schedule spans the epochs that were allowed.
-        return winner, replace(settings, **means)
-    longer = max(settings.max_epochs, params.max_epochs), max(settings.patience, params.patience)
-    return winner, replace(settings, max_epochs=longer[0], patience=longer[1], **means)
 
 
 def _told(context: Context, name: str) -> Callable[[dict[str, Any]], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from recsmith.compress.origin import Form, NoForm, Origin
+from recsmith.compress.origin import Form, Made, NoForm, Origin
 from recsmith.compress.slim.outputs import outputs
 from recsmith.compress.slim.size import size
 from recsmith.compress.thin import thinned
@@ -15,7 +15,6 @@ from recsmith.engine.vectors import vectors
 from recsmith.graph.graph import Graph
 from recsmith.model.architecture import Architecture, Blend, Gnn
 from recsmith.model.contract import Model
-from recsmith.serving.model import ServingModel
 
 
 def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
@@ -26,10 +25,10 @@ def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
     return {f"edges {100 * (1 - share):.3g}%": partial(_made, share) for share in sorted(set(params.edges))}
 
 
-def _made(share: float, origin: Origin) -> ServingModel:
+def _made(share: float, origin: Origin) -> Made:
     thin = thinned(origin.graph, share)
     origin.say(f"edges {origin.graph.n_edges:,} -> {thin.n_edges:,}")
-    return replace(origin.exported(_on(thin, origin)), popularity=origin.exact.popularity)
+    return Made(replace(origin.exported(_on(thin, origin)), popularity=origin.exact.popularity))
 
 
 def _on(thin: Graph, origin: Origin) -> Model:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from recsmith.compress import edges
-from recsmith.compress.origin import Form, NoForm, Origin
+from recsmith.compress.kept_forms import KeptForms
+from recsmith.compress.origin import Form, Made, NoForm, Origin
 from recsmith.compress.slim import form as slim
 from recsmith.compress.student import distilled, graph_free, smaller
 from recsmith.config.compress import Compress
@@ -39,10 +40,33 @@ def named_forms(params: Compress, architecture: Architecture, say: Say) -> dict[
     return found
 
 
-def made(forms: Mapping[str, Form], origin: Origin) -> dict[str, ServingModel]:
-    """Each of the forms, made; what is said names it."""
-    found = {}
-    for name, make in forms.items():
-        origin.say(f"{name} ...")
-        found[name] = make(replace(origin, say=lambda text, name=name: origin.say(f"{name}: {text}")))
-    return found
+def made(
+    forms: Mapping[str, Form],
+    origin: Origin,
+    kept: KeptForms | None = None,
+    candidate: Mapping[str, Made] | None = None,
+) -> dict[str, Made]:
+    """Each of the forms, made or read from ``kept``; what is said names it.
+
+    ``candidate``: the same forms of the candidate, which say for how long those of the final model are trained.
+    """
+    return {name: _made(name, make, origin, kept, (candidate or {}).get(name)) for name, make in forms.items()}
+
+
+def models_of(forms: Mapping[str, Made]) -> dict[str, ServingModel]:
+    """The forms as they serve."""
+    return {name: form.model for name, form in forms.items()}
+
+
+def _made(name: str, make: Form, origin: Origin, kept: KeptForms | None, candidate: Made | None) -> Made:
+    epochs = 0 if candidate is None else candidate.epochs
+    own = replace(origin, say=lambda text: origin.say(f"{name}: {text}"), epochs=epochs)
+    known = None if kept is None else kept.load(name, own)
+    if known is not None:
+        own.say("known")
+        return known
+    origin.say(f"{name} ...")
+    form = make(own)
+    if kept is not None:
+        kept.save(name, own, form)
+    return form

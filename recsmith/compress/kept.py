@@ -33,7 +33,7 @@ class Kept:
         """The rows below ``work`` that were measured of these forms, on this valid, by this code."""
         relevant, batches = judge.relevant, (judge.histories, calibration.histories)
         content = {
-            "forms": {name: _content(model) for name, model in exported.items()},
+            "forms": {name: content_of(model) for name, model in exported.items()},
             "valid": arrays_hash(relevant.indptr, relevant.indices, relevant.cold),
             "histories": [_batch(batch) for batch in batches],
             "cutoffs": sorted(judge.cutoffs),
@@ -61,7 +61,8 @@ class Kept:
         return self.folder / f"{digest(repr(recipe))}.json"
 
 
-def _content(model: ServingModel) -> dict[str, str]:
+def content_of(model: ServingModel) -> dict[str, str]:
+    """A name for the content of each tensor of a model."""
     parts = {**tensors.of_model(model), **of_table("user_vectors", model.user_vectors)}
     return {name: arrays_hash(values) for name, values in parts.items()} | {"fold_in": repr(model.fold_in)}
 

@@ -1,4 +1,4 @@
-"""What a form that is trained is made from."""
+"""What a form that is trained is made from, and what comes out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recsmith.config.compress import Compress
 from recsmith.engine.settings import FitSettings, Fitted, Say
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph
+from recsmith.graph.relevant import Relevant
 from recsmith.model.contract import Model
 from recsmith.model.gnn import Gnn
 from recsmith.serving.model import ServingModel
@@ -26,11 +27,15 @@ class Origin:
     graph: Graph
     """What it was fitted on."""
     settings: FitSettings
-    """Seed, device, threads, memory and batches; no valid pairs stop a form, its parameters say how long it trains."""
+    """How it was trained: seed, device, threads, memory, batches, and when training stops early."""
     exact: ServingModel
     """The first form of its fp32 export."""
     params: Compress
     say: Say
+    valid: Relevant | None = None
+    """The pairs by which the candidate was stopped early, and by which its students are; None: not the candidate."""
+    epochs: int = 0
+    """Those of the candidate's form of this name, where that was stopped early; 0: it was not, or there is none."""
 
     def exported(self, model: Model) -> ServingModel:
         """The first form of the fp32 export of a model of the same people and items."""
@@ -45,7 +50,16 @@ class Origin:
         return architecture, learnt
 
 
-Form = Callable[[Origin], ServingModel]
+@dataclass(frozen=True)
+class Made:
+    """A form as it serves."""
+
+    model: ServingModel
+    epochs: int = 0
+    """Of a student that was stopped early: those that were best; 0: nothing stopped it."""
+
+
+Form = Callable[[Origin], Made]
 
 
 class NoForm(UserError):

@@ -94,7 +94,7 @@ class Student(Section):
     weight: float = Field(default=1.0, gt=0)
     """Of what the winner teaches, beside the student's own loss."""
     epochs: int = Field(default=0, ge=0)
-    """0: as many as the winner had."""
+    """0: stopped early by valid, as the winner is; the final model's for as many as the candidate's."""
 
 
 class Index(Section):

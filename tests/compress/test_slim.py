@@ -12,7 +12,7 @@ from planted_models import graph
 
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
-from recsmith.compress.forms import made, named_forms
+from recsmith.compress.forms import made, models_of, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
@@ -144,16 +144,17 @@ def test_a_slim_form_is_half_the_bytes_is_trained_on_and_repeats() -> None:
     architecture, said = Gnn(dimension=D, operators=("gcn", "gcn"), learning_rate=0.01), []
     params = Compress(forms=("slim",), slim=Slim(units=("channels", "layers"), epochs=1))
     given = origin(architecture, params, said)
-    found = made(named_forms(params, architecture, print), given)
+    found = models_of(made(named_forms(params, architecture, print), given))
     assert list(found) == ["slim 50% of channels", "slim without layer 1", "slim without layer 2"]
     half = found["slim 50% of channels"]
     assert (half.rank, half.n_items) == (D // 2, given.exact.n_items)
     assert any("slim 50% of channels: parameters 1,344 -> 640, multiply-adds of a propagation" in text for text in said)
-    again = made(named_forms(params, architecture, print), given)["slim 50% of channels"]
+    again = models_of(made(named_forms(params, architecture, print), given))["slim 50% of channels"]
     everybody = histories(graph())
     assert np.array_equal(half.scores(everybody), again.scores(everybody))
     untrained = params.model_copy(update={"slim": params.slim.model_copy(update={"epochs": 0})})
-    plain = made(named_forms(untrained, architecture, print), replace(given, params=untrained))["slim 50% of channels"]
+    without_training = made(named_forms(untrained, architecture, print), replace(given, params=untrained))
+    plain = models_of(without_training)["slim 50% of channels"]
     assert not np.array_equal(half.scores(everybody), plain.scores(everybody))
     small = Recipe(Knobs("int8"), "slim 50% of channels").apply(found, Calibration(everybody))
     assert small.model_bytes < half.model_bytes / 2

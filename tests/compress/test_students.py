@@ -13,7 +13,7 @@ import torch
 
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
-from recsmith.compress.forms import made, named_forms
+from recsmith.compress.forms import made, models_of, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.methods import Recipe
 from recsmith.compress.origin import Origin
@@ -21,6 +21,7 @@ from recsmith.config.compress import Compress, Export, Student
 from recsmith.engine.fit import FitSettings, Fitted, fit
 from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
+from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.model.architecture import Architecture, Blend, Filter, Gnn
 from recsmith.model.architecture import architecture as read
 from recsmith.serving.model import ServingModel, top_k
@@ -76,7 +77,7 @@ def asked(*forms: Any, **student: Any) -> Compress:
 
 
 def models(architecture: Architecture, params: Compress) -> dict[str, ServingModel]:
-    return made(named_forms(params, architecture, print), origin(architecture, params))
+    return models_of(made(named_forms(params, architecture, print), origin(architecture, params)))
 
 
 def agreement(model: ServingModel, architecture: Architecture, params: Compress) -> float:
@@ -145,7 +146,7 @@ def test_a_form_repeats_itself_and_leaves_its_teacher_alone(form: str) -> None:
     learnt = given.fitted.learnt
     assert learnt is not None
     before = {name: value.clone() for name, value in learnt.items()}
-    one, two = (made(named_forms(params, TEACHER, print), given) for _ in range(2))
+    one, two = (models_of(made(named_forms(params, TEACHER, print), given)) for _ in range(2))
     everybody = histories(planted())
     for name, model in one.items():
         assert np.array_equal(model.scores(everybody), two[name].scores(everybody)), name
@@ -154,7 +155,8 @@ def test_a_form_repeats_itself_and_leaves_its_teacher_alone(form: str) -> None:
 
 def test_a_network_on_a_thinner_graph_says_what_it_saves() -> None:
     params, said = asked("edges"), list[str]()
-    (model,) = made(named_forms(params, TEACHER, said.append), origin(TEACHER, params, said)).values()
+    forms = named_forms(params, TEACHER, said.append)
+    (model,) = models_of(made(forms, origin(TEACHER, params, said))).values()
     edges = planted().n_edges
     kept = edges - round(0.3 * edges)
     assert said[1] == f"edges 70%: edges {edges:,} -> {kept:,}"
@@ -172,12 +174,49 @@ def test_a_filter_is_fitted_to_a_thinner_graph_and_asked_with_whole_histories() 
     assert agreement(model, RIDGE, params) > 0.7
 
 
-def test_epochs_are_those_of_the_winner_unless_they_are_given() -> None:
+def valid() -> Relevant:
+    """Two items of the taste of each user that the user has not touched."""
+    seen, rng = planted().binary.toarray() > 0, np.random.default_rng(4)
+    pairs = [
+        (user, item)
+        for user in range(USERS - 1)
+        for item in rng.permutation(np.flatnonzero(~seen[user] & (np.arange(ITEMS) % TASTES == user % TASTES)))[:2]
+    ]
+    return from_pairs(*np.transpose(pairs), USERS, ITEMS)
+
+
+@pytest.mark.parametrize("form", ["smaller", "distilled"])
+def test_a_student_of_the_candidate_stops_early_and_that_of_the_final_model_trains_as_long(form: str) -> None:
+    params, said = asked(form, epochs=0), list[str]()
+    given = replace(origin(TEACHER, params, said), settings=replace(SETTINGS, max_epochs=40, patience=2))
+    forms = named_forms(params, TEACHER, print)
+    candidate = made(forms, replace(given, valid=valid()))
+    ((name, small),) = candidate.items()
+    words = said[-1].replace(",", "").split()
+    trained, kept = int(words[words.index("trained") + 1]), int(words[words.index("epoch") + 1])
+    assert kept == small.epochs
+    assert trained == max(kept, 1) + 4 - kept % 2
+    assert trained < 40
+    made(forms, given, candidate=candidate)
+    assert f"{name}: trained {kept} epochs, kept epoch {kept}" in said[-1]
+    fixed = replace(given, valid=valid(), params=asked(form, epochs=3))
+    assert made(forms, fixed)[name].epochs == 0
+    assert f"{name}: trained 3 epochs, kept epoch 3" in said[-1]
+
+
+def test_the_student_of_a_filter_needs_no_number_of_epochs_where_valid_stops_it() -> None:
+    params = asked("graph_free", epochs=0)
+    given = replace(origin(RIDGE, params), settings=replace(SETTINGS, max_epochs=6), valid=valid())
+    (form,) = made(named_forms(params, RIDGE, print), given).values()
+    assert 1 <= form.epochs <= 6
+
+
+def test_epochs_are_those_of_the_winner_where_nothing_stops_a_student() -> None:
     said: list[str] = []
     params = asked("smaller", epochs=0)
     given = origin(TEACHER, params, said)
     made(named_forms(params, TEACHER, said.append), replace(given, fitted=replace(given.fitted, epochs=2)))
-    assert said[-1].startswith("smaller 8: trained 2 epochs, loss ")
+    assert said[-1].startswith("smaller 8: trained 2 epochs, kept epoch 2, loss ")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from recsmith.compress.origin import Form, NoForm, Origin
+from recsmith.compress.origin import Form, Made, NoForm, Origin
 from recsmith.compress.row_norms import NORMS
 from recsmith.compress.slim.cut import Kept, Learnt, sliced, smaller
 from recsmith.compress.slim.layers import removable, without
@@ -21,7 +21,6 @@ from recsmith.compress.slim.size import size
 from recsmith.config.compress import Compress
 from recsmith.engine.fit import Fitted, Start, fit
 from recsmith.model.architecture import Architecture, Gnn
-from recsmith.serving.model import ServingModel
 
 Weights = dict[str, torch.Tensor]
 Cut = Callable[[Origin, Gnn, Weights], tuple[Gnn, Weights]]
@@ -61,13 +60,13 @@ def _chosen(architecture: Gnn, learnt: Weights, how: Plan, origin: Origin) -> tu
     return by_lists(learnt, architecture, how, pruner, origin)
 
 
-def _made(cut: Cut, origin: Origin) -> ServingModel:
+def _made(cut: Cut, origin: Origin) -> Made:
     """The network after ``cut``, trained for ``compress.slim.epochs`` from there, as it serves."""
     architecture, learnt = origin.network()
     small, weights = cut(origin, architecture, learnt)
     before, after = size(architecture, learnt, origin.graph), size(small, weights, origin.graph)
     origin.say(after.against(before))
-    return origin.exported(_tuned(small, weights, origin).model)
+    return Made(origin.exported(_tuned(small, weights, origin).model))
 
 
 def _tuned(architecture: Gnn, learnt: Weights, origin: Origin) -> Fitted:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from recsmith.compress.origin import Form, NoForm, Origin
+from recsmith.compress.origin import Form, Made, NoForm, Origin
 from recsmith.compress.student.layers import layer_guide
 from recsmith.compress.student.rank import rank_guide
 from recsmith.compress.student.trained import dimensions, resized, trained
 from recsmith.config.compress import Compress
 from recsmith.model.architecture import Architecture, Gnn
-from recsmith.serving.model import ServingModel
 
 GUIDES = {"rank": rank_guide, "layers": layer_guide}
 
@@ -28,5 +27,5 @@ def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
     }
 
 
-def _made(student: Gnn, way: str, origin: Origin) -> ServingModel:
+def _made(student: Gnn, way: str, origin: Origin) -> Made:
     return trained(origin, student, GUIDES[way](origin))

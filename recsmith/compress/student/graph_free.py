@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from recsmith.compress.origin import Form, Origin
+from recsmith.compress.origin import Form, Made, Origin
 from recsmith.compress.student.rank import rank_guide
 from recsmith.compress.student.trained import dimensions, resized, trained
 from recsmith.config.compress import Compress
 from recsmith.model.architecture import Architecture, Gnn
-from recsmith.serving.model import ServingModel
 
 PLAIN = Gnn(loss="sampled_softmax", temperature=0.2, negatives=64, learning_rate=0.01, weight_decay=0.1)
 """How the student of a filter or a blend is trained beside its teacher's lists: they name no loss of their own."""
@@ -35,5 +34,5 @@ def _without_graph(network: Gnn) -> Gnn:
     return network.model_copy(update=none)
 
 
-def _made(student: Gnn, origin: Origin) -> ServingModel:
+def _made(student: Gnn, origin: Origin) -> Made:
     return trained(origin, student, rank_guide(origin))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from recsmith.compress.origin import Form, NoForm, Origin
+from recsmith.compress.origin import Form, Made, NoForm, Origin
 from recsmith.compress.student.trained import dimensions, resized, trained
 from recsmith.config.compress import Compress
 from recsmith.model.architecture import Architecture, Gnn
-from recsmith.serving.model import ServingModel
 
 
 def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
@@ -21,5 +20,5 @@ def forms(params: Compress, architecture: Architecture) -> dict[str, Form]:
     }
 
 
-def _made(student: Gnn, origin: Origin) -> ServingModel:
+def _made(student: Gnn, origin: Origin) -> Made:
     return trained(origin, student)

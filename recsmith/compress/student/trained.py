@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recsmith.compress.origin import Origin
+from recsmith.compress.origin import Made, Origin
 from recsmith.config.compress import Compress
-from recsmith.engine.fit import Guide, fit
+from recsmith.engine.fit import FitSettings, Guide, fit
 from recsmith.errors import UserError
 from recsmith.model.architecture import architecture as read
 from recsmith.model.gnn import Gnn
-from recsmith.serving.model import ServingModel
 
 KEY = "params.yaml: compress.student"
 
@@ -32,16 +31,26 @@ def resized(teacher: Gnn, dimension: int) -> Gnn:
     return student
 
 
-def trained(origin: Origin, student: Gnn, guide: Guide | None = None) -> ServingModel:
-    """``student`` after as many epochs as the winner had, or ``student.epochs``; its schedule spans exactly these."""
-    epochs = origin.params.student.epochs or origin.fitted.epochs
-    if not epochs:
-        raise UserError(f"{KEY}.epochs = 0: the winner is a filter, which had none. Say how long its student learns.")
-    settings = replace(origin.settings, checkpoints=None, epochs=epochs, max_epochs=epochs)
+def trained(origin: Origin, student: Gnn, guide: Guide | None = None) -> Made:
+    """``student``, trained for as long as :func:`_schedule` says."""
+    settings = _schedule(origin)
     if guide is not None:
         student = student.model_copy(update={"propagate_every": 1})
         settings = replace(settings, accumulate=1, fan_out=())
-    fitted = fit(student, origin.graph, settings, say=origin.say, guide=guide)
+    fitted = fit(student, origin.graph, settings, origin.valid, say=origin.say, guide=guide)
     losses = [row["loss"] for row in fitted.history]
-    origin.say(f"trained {epochs} epochs, loss {losses[0]:.4f} to {losses[-1]:.4f}")
-    return origin.exported(fitted.model)
+    origin.say(f"trained {len(losses)} epochs, kept epoch {fitted.epochs}, loss {losses[0]:.4f} to {losses[-1]:.4f}")
+    return Made(origin.exported(fitted.model), fitted.epochs if settings.epochs is None else 0)
+
+
+def _schedule(origin: Origin) -> FitSettings:
+    """``student.epochs``, where it says so; stopped early by valid as the winner was, or for the epochs of the
+    candidate's student; where neither is there, for those of the winner. The schedule of what is fixed beforehand spans
+    exactly these."""
+    settings, fixed = replace(origin.settings, checkpoints=None, epochs=None), origin.params.student.epochs
+    if not fixed and (origin.epochs or origin.valid is not None):
+        return replace(settings, epochs=origin.epochs or None)
+    epochs = fixed or origin.fitted.epochs
+    if not epochs:
+        raise UserError(f"{KEY}.epochs = 0: the winner is a filter, which had none. Say how long its student learns.")
+    return replace(settings, epochs=epochs, max_epochs=epochs)
