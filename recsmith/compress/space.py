@@ -44,7 +44,7 @@ def recipes(params: Compress, exported: Mapping[str, ServingModel]) -> list[Reci
 
 def _below_form(params: Compress, model: ServingModel) -> Tree:
     shares, blocks = sorted(set(params.sparsity)), model.item_vectors is not None
-    stored = {"precision": choice([_stored(params, name, blocks) for name in dict.fromkeys(params.precision)])}
+    stored = {"precision": choice([_stored(params, name, blocks) for name in _precisions(params, blocks)])}
     if model.sparse is not None:
         return {"sparsity": choice([{"_name": repr(share)} for share in shares]), **stored}
     pruner = {"pruner": choice(params.search.pruner or (params.pruner,))}
@@ -53,6 +53,14 @@ def _below_form(params: Compress, model: ServingModel) -> Tree:
         **stored,
         "epochs": choice(params.search.epochs or (params.tune.epochs,)),
     }
+
+
+def _precisions(params: Compress, vectors: bool) -> list[str]:
+    """Those that differ: below 16 bits entries without vectors are stored alike, int8 or whatever stands first."""
+    asked = list(dict.fromkeys(params.precision))
+    alike = [] if vectors else [name for name in asked if name not in ("float32", "float16")]
+    kept = "int8" if "int8" in alike else next(iter(alike), None)
+    return [name for name in asked if name not in alike or name == kept]
 
 
 def _stored(params: Compress, precision: str, blocks: bool) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def test_popularity_keeps_its_order_in_fewer_bytes_or_stays() -> None:
 def test_recipes_are_every_sparsity_with_every_precision_and_have_names() -> None:
     forms = {EXACT: model_of("gnn")[0]}
     names = [recipe.name for recipe in recipes(Compress(sparsity=(0.5, 0.0), precision=("int8", "float16")), forms)]
-    assert recipes(Compress(), {"sparse": model_of("sparse")[0]})[-1].name == "sparse, pruned 75%, int4"
+    assert recipes(Compress(), {"sparse": model_of("sparse")[0]})[-1].name == "sparse, pruned 75%, int8"
     assert names == ["int8", "float16", "pruned 50%, int8", "pruned 50%, float16"]
 
 

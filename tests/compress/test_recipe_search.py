@@ -10,7 +10,7 @@ from planted_models import GIVEN, RANK, filter_model, graph, relevant
 
 from recsmith.compress import records
 from recsmith.compress.choose import Row, choose
-from recsmith.compress.contract import Calibration
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import BOTH, ENTRIES, TIED, VECTORS, export
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
@@ -18,7 +18,7 @@ from recsmith.compress.kept import Kept
 from recsmith.compress.measure import Bench, measure
 from recsmith.compress.methods import Recipe
 from recsmith.compress.space import recipe_of, recipes, tree
-from recsmith.config.compress import Compress, Export, RecipeSearch, Tune
+from recsmith.config.compress import Compress, Export, Precision, RecipeSearch, Tune
 from recsmith.engine.rank.evaluate import evaluate
 from recsmith.search.tree import proposals, size
 from recsmith.serving.model import ServingModel
@@ -70,11 +70,28 @@ def test_a_space_of_single_values_is_every_form_with_every_sparsity_and_precisio
         (form, sparsity, precision)
         for form in bench.exported
         for sparsity in (0.0, 0.5)
-        for precision in ("int8", "int4")
+        for precision in (("int8",) if form == ENTRIES else ("int8", "int4"))
     ]
     assert {one.form: one.knobs.tune.epochs for one in found} == {BOTH: 0, VECTORS: 2, ENTRIES: 0, TIED: 2}
     assert {one.knobs.block for one in found if one.knobs.precision == "int4" and one.form != ENTRIES} == {8}
     assert {one.knobs.pruner for one in found if one.form == VECTORS and one.knobs.sparsity} == {"L1"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told_apart"),
+    [
+        (("int2", "int8", "product"), ["int8"]),
+        (("float16", "int4", "reranked"), ["float16", "int4"]),
+        (("float32", "float16"), ["float32", "float16"]),
+    ],
+)
+def test_entries_alone_are_tried_once_in_eight_bits(
+    bench: Bench, asked: tuple[Precision, ...], told_apart: list[str]
+) -> None:
+    params = Compress(precision=asked, sparsity=(0.0,))
+    assert [one.knobs.precision for one in recipes(params, {ENTRIES: bench.exported[ENTRIES]})] == told_apart
+    stored = [Recipe(Knobs(name), ENTRIES).apply(bench.exported, GIVEN).sparse for name in asked]
+    assert len({table.precision for table in stored if table is not None}) == len(told_apart)
 
 
 def test_knobs_are_chosen_where_something_reads_them_and_no_recipe_stands_twice(bench: Bench) -> None:

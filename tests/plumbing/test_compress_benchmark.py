@@ -45,7 +45,7 @@ def test_filters_are_tried_with_entries_and_a_second_run_measures_no_recipe_agai
     again = measured(tmp_path, {"family": "filter", "kind": "ridge"}, monkeypatch)
     assert [row["method"] for row in again] == [row["method"] for row in first]
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ") and "  retained " in line]
-    assert len(lines) == 4 + 4 * 4
+    assert len(lines) == 4 + 3 * 4 + 2
     assert all("(known)" in line for line in lines)
 
 
