@@ -24,6 +24,7 @@ from recsmith.compress.slim.norms import by_norm
 from recsmith.compress.slim.outputs import outputs
 from recsmith.compress.slim.plan import plan
 from recsmith.compress.slim.size import size
+from recsmith.compress.slim.speedup import perceptron, shrunk
 from recsmith.config.compress import Compress, Export, Prune, Slim
 from recsmith.engine.fit import FitSettings, Fitted, fit
 from recsmith.engine.network.gnn import Network
@@ -69,6 +70,23 @@ def test_a_sliced_network_scores_as_the_masked_one(knobs: dict[str, Any]) -> Non
         assert small.dimension == D // 2
         assert small.heads == (1 if unit == "heads" else architecture.heads)
         np.testing.assert_allclose(together(small, left), together(architecture, masked(weights, kept)), atol=1e-6)
+
+
+def test_nni_cuts_the_hidden_units_of_a_perceptron_and_no_others() -> None:
+    weights = {
+        name.removeprefix("operators.0.mlp."): value
+        for name, value in learnt(Gnn(dimension=D, operators=("gin",))).items()
+        if name.startswith("operators.0.mlp.")
+    }
+    # Units that say nothing, that always say the same, and that nobody hears stay where the mask keeps them.
+    weights["0.weight"][:2], weights["0.bias"][0], weights["2.weight"][:, 3] = 0, 0, 0
+    stays = np.array([True, True, False, True, False, True, True, False])
+    nodes, whole = torch.randn(20, D), perceptron(weights)
+    mask = torch.from_numpy(stays).float()
+    hidden = torch.relu(whole[0](nodes)) * mask
+    small = shrunk(perceptron(weights), stays)
+    assert [tuple(value.shape) for value in small.state_dict().values()] == [(5, D), (5,), (D, 5), (D,)]
+    torch.testing.assert_close(small(nodes), whole[2](hidden), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["gcn", "gin", "transformer, heads", "combined attention", "combined gru"])

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 
 from recsmith.compress.slim.axes import CHANNELS, axes, hidden
+from recsmith.compress.slim.speedup import perceptron, shrunk
 from recsmith.model.gnn import Gnn
 from recsmith.model.names import HEADED
 
+PERCEPTRON = ".mlp"
+"""How the block of a chain of linear layers ends; NNI cuts its hidden units, all else is cut here."""
 Learnt = Mapping[str, torch.Tensor]
 """The weights of a network by name."""
 
@@ -44,7 +47,8 @@ def smaller(architecture: Gnn, kept: Kept) -> Gnn:
 def sliced(learnt: Learnt, kept: Kept, architecture: Gnn) -> dict[str, torch.Tensor]:
     """The weights of ``smaller(architecture, kept)``, which makes what :func:`masked` makes in the channels kept."""
     per_head = kept.channels.sum() / kept.heads * heads_of(architecture) / architecture.dimension
-    return {name: _cut(value, name, kept) * _rescaled(name, per_head) for name, value in learnt.items()}
+    narrow = _with_units(learnt, kept)
+    return {name: _cut(value, name, kept) * _rescaled(name, per_head) for name, value in narrow.items()}
 
 
 def masked(learnt: Learnt, kept: Kept) -> dict[str, torch.Tensor]:
@@ -71,12 +75,22 @@ def _scaled(name: str, value: torch.Tensor, units: Mapping[str, torch.Tensor]) -
     return value
 
 
+def _with_units(learnt: Learnt, kept: Kept) -> dict[str, torch.Tensor]:
+    """All weights, with perceptrons that have only the hidden units that stay."""
+    found = dict(learnt)
+    for block in (name for name in kept.hidden if name.endswith(PERCEPTRON)):
+        own = {name.removeprefix(f"{block}."): value for name, value in learnt.items() if name.startswith(f"{block}.")}
+        narrow = shrunk(perceptron(own), kept.hidden[block]).state_dict()
+        found |= {f"{block}.{name}": value for name, value in narrow.items()}
+    return found
+
+
 def _cut(value: torch.Tensor, name: str, kept: Kept) -> torch.Tensor:
     letters = axes(name)
     if "A" in letters:
         return value.flatten()[torch.from_numpy(kept.channels)].view(1, kept.heads, -1)
     for axis, letter in enumerate(letters):
-        if letter != "-":
+        if letter != "-" and not (letter in "Hh" and hidden(name).endswith(PERCEPTRON)):
             value = value.index_select(axis, torch.from_numpy(np.flatnonzero(_stays(letter, name, kept))))
     return value
 
