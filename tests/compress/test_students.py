@@ -182,7 +182,8 @@ def valid() -> Relevant:
         for user in range(USERS - 1)
         for item in rng.permutation(np.flatnonzero(~seen[user] & (np.arange(ITEMS) % TASTES == user % TASTES)))[:2]
     ]
-    return from_pairs(*np.transpose(pairs), USERS, ITEMS)
+    users, items = np.transpose(pairs)
+    return from_pairs(users, items, USERS, ITEMS)
 
 
 @pytest.mark.parametrize("form", ["smaller", "distilled"])
