@@ -131,8 +131,8 @@ sync: $(INSTALLED) ## send the offline W&B runs to the server and say what becam
 	@python -m tools.sync
 
 changes: $(INSTALLED) ## what changed since the last commit and the last run: files, parameters, stages
-	@git status --short
-	@dvc params diff
+	@if git rev-parse --git-dir >/dev/null 2>&1; then git status --short && dvc params diff; \
+	  else echo "This copy is not under git: files and parameters are compared with nothing."; fi
 	@dvc status
 
 audit: $(INSTALLED) ## a static security scan, and known vulnerabilities of the pinned set (exit 3: no network)

@@ -93,7 +93,7 @@ def reproduce(stage: Stage, request: Request, stream: Stream, sections: Sections
             return Failed(name="TooLong", message=f"{stage}: longer than {request.stage_minutes:g} minutes, ended")
         if sections.more or stream.status == 0:
             return Completed(message=stage)
-        error = reason(stage, said)
+        error = reason(stage, said, stream.status)
         return Failed(name=kind_of(stage, error), message=f"{stage}: {error}")
 
     return follow(return_state=True)

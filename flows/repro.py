@@ -6,11 +6,15 @@ One process, because starting ``dvc`` takes longer than finding that a stage has
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 HEAD = re.compile(r"(?:Running stage|Stage) '(\w+)'")
 OF_DVC = ("ERROR: ", "Running stage ", "> ", "Verifying ")
+EXITED = re.compile(r"exited with -(\d+)")
+DONE = "done in "
+"""The last words of a stage that did all it had to do."""
 LONGEST = 400
 
 
@@ -46,9 +50,28 @@ class Sections:
         return line if line is not None else next(self._lines, None)
 
 
-def reason(stage: str, lines: Iterable[str]) -> str:
-    """Why a stage failed, in one line: what it said last in its own name, else the last line that is not DVC's."""
+def reason(stage: str, lines: Sequence[str], status: int = 1) -> str:
+    """Why a stage failed, in one line, by its ``lines`` and the exit ``status`` of ``dvc``.
+
+    What it said last in its own name, else the last line that is not DVC's; the signal, where one ended it; where the
+    stage itself was done, what DVC said.
+    """
     said = [line for line in lines if line.strip() and not line.startswith(OF_DVC)]
     own = [number for number, line in enumerate(said) if line.startswith(f"{stage}: ")]
     words = " ".join(said[own[-1] :] if own else said[-1:] or ["it said nothing"]).removeprefix(f"{stage}: ")
+    signalled = _signal(lines, status)
+    if signalled:
+        words = f"ended by {signalled}; before it: {words}"
+    elif words.startswith(DONE):
+        words = next((line for line in reversed(lines) if line.startswith("ERROR: ")), f"dvc ended with {status}")
     return words if len(words) <= LONGEST else f"{words[:LONGEST]} ..."
+
+
+def _signal(lines: Sequence[str], status: int) -> str | None:
+    """The name of the signal that ended the stage, as DVC tells, or DVC itself."""
+    told = (EXITED.search(line) for line in lines if line.startswith("ERROR: "))
+    number = next((int(found[1]) for found in told if found), status - 128)
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None

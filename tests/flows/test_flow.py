@@ -142,6 +142,16 @@ def test_a_reason_is_one_line_in_the_stages_own_words() -> None:
     assert len(reason("split", ["y" * 5000])) < 500
 
 
+def test_a_signal_or_dvc_itself_is_the_reason_where_the_stage_is_none() -> None:
+    killed = ["epoch 3", "ERROR: failed to reproduce 'split': failed to run: python -m stages.split, exited with -9"]
+    assert reason("split", killed, 255) == "ended by SIGKILL; before it: epoch 3"
+    done = ["split: done in 1.0 s, peak memory 9 MB"]
+    assert reason("split", done, 143) == "ended by SIGTERM; before it: done in 1.0 s, peak memory 9 MB"
+    full = [*done, "ERROR: failed to save: No space left on device"]
+    assert reason("split", full, 255) == "ERROR: failed to save: No space left on device"
+    assert reason("split", done, 255) == "dvc ended with 255"
+
+
 def test_rejected_data_and_a_missed_gate_are_no_defects() -> None:
     assert kind_of("validate", "the data cannot be trusted (...)") == "DataRejected"
     assert kind_of("compress", "... params.yaml: compress.gate.retained = 0.98 asks for more.") == "BelowGate"
