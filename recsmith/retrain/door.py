@@ -72,7 +72,7 @@ def _times(table: pa.Table, door: Door, ranges: Validate, now: float) -> list[st
     return [
         f"{len(wrong):,} times are outside {_day(low)} to {_day(high)}, e.g. {wrong[0].as_py()} "
         "(validate.timestamp_min, validate.timestamp_max, retrain.door.hours_ahead; or the unit is another: "
-        "timestamp_unit)."
+        "retrain.inbox.spec.timestamp_unit, retrain.sql.timestamp_unit)."
     ]
 
 
