@@ -35,7 +35,9 @@ def read(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise UserError(f"{path} does not describe a Recsmith bundle; its format must be {FORMAT!r}.")
     version = manifest.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or version < 1:
+        raise UserError(f"{path} does not describe a Recsmith bundle: {version!r} is no version of one.")
+    if version > VERSION:
         raise UserError(
             f"{path}: bundle version {version} was written by a newer Recsmith; this one reads up to version "
             f"{VERSION}. Update Recsmith, or pack the bundle again."

@@ -194,6 +194,10 @@ def test_foreign_and_newer_bundles_are_refused_by_name(tmp_path: Path) -> None:
     rewritten(folder, version=99)
     with pytest.raises(UserError, match=r"version 99 was written by a newer Recsmith.* version 3\. Update"):
         load(folder)
+    for version in (None, "3", -1, True):
+        rewritten(folder, version=version)
+        with pytest.raises(UserError, match="is no version of one"):
+            load(folder)
     rewritten(folder, version=1, format="somebody else's")
     with pytest.raises(UserError, match="does not describe a Recsmith bundle"):
         load(folder)
