@@ -30,21 +30,26 @@ def run(args: argparse.Namespace) -> None:
     print(json.dumps(found.values(), indent=2, ensure_ascii=False) if args.json else "\n".join(lines(found)))
 
 
+def _row(name: str, text: str) -> str:
+    return f"{name + ':':<20}{text}"
+
+
 def lines(found: Contents) -> Iterator[str]:
     """What a person should see."""
     manifest = found.manifest
     for name in SHOWN:
         if name in manifest:
-            yield f"{name + ':':<12}{_text(manifest[name])}"
+            yield _row(name, _text(manifest[name]))
     architecture = manifest.get("architecture") or {}
     if architecture:
-        yield f"{'model:':<12}{architecture.get('family', '?')} {architecture.get('kind') or _operators(architecture)}"
+        kind = architecture.get("kind") or _operators(architecture)
+        yield _row("model", f"{architecture.get('family', '?')} {kind}")
     for name, value in (manifest.get("quality") or {}).items():
-        yield f"{name + ':':<12}{_text(value)}"
+        yield _row(name, _text(value))
     if "index" in manifest:
-        yield f"{'index:':<12}{words(manifest['index'])}"
+        yield _row("index", words(manifest["index"]))
     for parent in manifest.get("parents") or []:
-        yield f"{'parent:':<12}{parent}"
+        yield _row("parent", parent)
     yield from _bytes(found)
 
 
