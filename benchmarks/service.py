@@ -18,7 +18,8 @@ from typing import Any
 from flows.address import patient
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-SECONDS = 240.0
+SECONDS = 600.0
+"""Generous, the machine may be busy."""
 
 
 @dataclass

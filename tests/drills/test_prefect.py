@@ -13,6 +13,7 @@ import kit
 import psutil
 import pytest
 from kit import Row, Running
+from retrain.nights import more_events
 from workspaces import Workspace
 
 from benchmarks.service import Service, until, up
@@ -31,7 +32,6 @@ HURTS = [
     ("flow", signal.SIGTERM),
 ]
 OF_RUNS = {"dvc", "flows.guard", *(f"stages.{stage}" for stage in STAGES)}
-DECEMBER_31 = 1_703_980_800
 Note = Callable[[Row], None]
 
 
@@ -98,7 +98,7 @@ def test_a_night_promotes_nothing_rotten_and_a_second_one_waits_for_the_first(
     kit.run(workspace, "python", "-m", "recsmith", "events", "init")
     workspace.change({"retrain": {"inbox": {"settle_seconds": 0.0}}})
     (workspace.root / "data/inbox").mkdir()
-    (workspace.root / "data/inbox/new.csv").write_text(_events(), encoding="utf-8")
+    (workspace.root / "data/inbox/new.csv").write_text(more_events(), encoding="utf-8")
     with kit.tidy(workspace):
         rotten = _rotting_night(workspace, service)
         seconds = round(time.monotonic() - started, 1)
@@ -116,11 +116,6 @@ def test_a_night_promotes_nothing_rotten_and_a_second_one_waits_for_the_first(
             "nights", 1101, "two nights", "overlap", "second while the first", "the second waited, one contest", seconds
         )
     )
-
-
-def _events() -> str:
-    rows = [f"u{1 + n % 50:02d},p{1 + n * 7 % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(120)]
-    return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
 
 
 def _history(workspace: Workspace) -> list[dict[str, Any]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nights import BAD, flood, more_events
 from workspaces import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-DECEMBER_31 = 1_703_980_800
-BAD = "user_id,item_id,timestamp,event\nu01,p01,99,view\n"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def said(workspace: Workspace, *command: str) -> str:
@@ -23,17 +22,6 @@ def said(workspace: Workspace, *command: str) -> str:
 
 def content(workspace: Workspace, path: str) -> Any:
     return json.loads((workspace.root / path).read_text(encoding="utf-8"))
-
-
-def more_events() -> str:
-    rows = [f"u{1 + n % 50:02d},p{1 + n * 7 % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(120)]
-    return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
-
-
-def flood() -> str:
-    """What passes the door, and makes most users have next to no history."""
-    rows = [f"new{n},p{1 + n % 80:02d},{DECEMBER_31 + 60 * n},view" for n in range(400)]
-    return "\n".join(["user_id,item_id,timestamp,event", *rows]) + "\n"
 
 
 def test_a_night(finished: Workspace, copy_of: Callable[[Workspace], Workspace]) -> None:
