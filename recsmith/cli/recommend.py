@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_key(parser)
     parser.add_argument(
         "--history",
-        help="item ids of somebody new, oldest first, separated by commas; one that holds a comma in quotes",
+        help="item ids of somebody new, oldest first, separated by commas (in quotes where one holds a comma)",
     )
     for name, text in (("--allow", "recommend none but these items"), ("--block", "recommend none of these items")):
         parser.add_argument(name, type=Path, metavar="FILE", help=f"{text} (one id a line, or a column {ITEM})")
