@@ -1,4 +1,4 @@
-"""What a person on call is told under ``make up``: runs that end badly, runs that are lost."""
+"""What a person on call is told under ``make up``: runs that end badly, a night with bad data, runs that are lost."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
+from retrain.nights import BAD, flood
 from workspaces import Workspace
 
-from benchmarks.service import Receiver, Service, receiver, up
+from benchmarks.service import Receiver, Service, receiver, until, up
+from flows.address import patient
+from recsmith.files import read_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PATIENCE = 1200.0
@@ -77,6 +80,56 @@ def test_a_stage_that_takes_too_long_is_ended_and_told(service: Service, alerts:
     assert (state["type"], state["name"]) == ("FAILED", "TooLong")
     error = soon(service, alerts, run, "pipeline ran too long and was ended", state["timestamp"])
     assert error == "compress: longer than 0.02 minutes, ended"
+
+
+def test_bad_data_at_night_are_set_aside_and_told_and_the_last_good_ones_serve(
+    service: Service, alerts: Receiver
+) -> None:
+    workspace, inbox = Workspace(service.root), service.root / "data/inbox"
+    workspace.change({"validate": {"checks": {"users_under_k": "critical"}}})
+    good = read_json(service.root / "data/events/log.json")
+    inbox.mkdir()
+    (inbox / "bad.csv").write_text(BAD, encoding="utf-8")
+    (inbox / "flood.csv").write_text(flood(), encoding="utf-8")
+    run = at_the_next_minute(service)
+    state = service.finished(run, PATIENCE)
+    assert state["type"] == "COMPLETED"
+    assert state["message"] == "kept: version 1; the challenger is the champion, byte for byte", "learnt from the same"
+
+    told = [alert["text"] for _, alert in alerts.got if alert["subject"] == "Recsmith: nightly data rejected"]
+    at_the_door, by_validate = (error_of(service, run, text) for text in told)
+    assert at_the_door.startswith("take: rejected bad.csv: 1 times are outside")
+    assert by_validate.startswith("withdrew batch ")
+    assert ": validate: the data cannot be trusted" in by_validate
+    assert "users_under_k" in by_validate
+    aside = {path.name.partition("-")[2]: path.read_text(encoding="utf-8") for path in (inbox / "rejected").iterdir()}
+    assert (aside["bad.csv"], aside["flood.csv"]) == (BAD, flood())
+    assert "times are outside" in aside["bad.csv.reason.txt"]
+    assert "users_under_k" in aside["flood.csv.reason.txt"]
+
+    log = read_json(service.root / "data/events/log.json")
+    assert (log["parts"], log["batches"]) == (good["parts"], good["batches"])
+    assert read_json(service.root / "data/validate/report.json")["success"]
+    bundle = "data/champion/current/bundle"
+    last = read_json(service.root / "data/champion/history.json")["entries"][-1]
+    assert last["digest"] == read_json(service.root / bundle / "manifest.json")["digest"]
+    answer = workspace.run("python", "-m", "recsmith", "recommend", "--bundle", bundle, "--history", "p01,p02")
+    assert answer.returncode == 0, answer.stdout
+
+
+def at_the_next_minute(service: Service) -> str:
+    """The nightly run that its schedule, moved to the minute after this one, has started."""
+    nightly = service.deployment("nightly/nightly")
+    (schedule,) = nightly["schedules"]
+    soon = datetime.now(UTC) + timedelta(minutes=1, seconds=10)
+    cron = {"cron": f"{soon.minute} {soon.hour} * * *", "timezone": "Etc/UTC"}
+    place = f"{service.api}/deployments/{nightly['id']}/schedules/{schedule['id']}"
+    patient().patch(place, json={"schedule": cron}, timeout=60).raise_for_status()
+    states = {"type": {"any_": ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}
+    wanted = {"deployments": {"id": {"any_": [nightly["id"]]}}, "flow_runs": {"state": states}}
+    (run,) = until(lambda: service.post("flow_runs/filter", wanted), PATIENCE)
+    assert run["created_by"]["type"] == "SCHEDULE"
+    return str(run["id"])
 
 
 def test_a_run_that_was_killed_with_its_worker_is_told_as_lost_and_no_other_is(
