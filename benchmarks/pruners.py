@@ -29,7 +29,7 @@ from benchmarks.common import (
 )
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import export
-from recsmith.compress.forms import made, named_forms
+from recsmith.compress.forms import made, models_of, named_forms
 from recsmith.compress.histories import histories
 from recsmith.compress.judge import Judge
 from recsmith.compress.methods import Recipe
@@ -104,7 +104,7 @@ def forms(model: Model, slim: Slim) -> Mapping[str, ServingModel]:
     """The forms ``slim`` of a model."""
     params = Compress(forms=("slim",), slim=slim)
     origin = Origin(model.fitted, model.data.fit, model.settings, model.exact, params, print)
-    return made(named_forms(params, model.fitted.architecture, print), origin)
+    return models_of(made(named_forms(params, model.fitted.architecture, print), origin))
 
 
 def measured(name: str, data: Data, settings: FitSettings) -> Iterator[dict[str, Any]]:
