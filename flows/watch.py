@@ -1,7 +1,10 @@
 """What no hook of a run can tell, because the run itself is gone: ``python -m flows.watch`` leaves it to the server.
 
-Two automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run that sends no sign of life any
-more (its machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
+Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run that sends no sign of life any more
+(its machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
+
+What is told is the mark, not the silence: signs of life of a run may arrive after its end on a busy machine, and are
+then followed by silence, but the server lets no run that has ended be marked.
 """
 
 from __future__ import annotations
@@ -23,36 +26,39 @@ from recsmith.privacy.secrets import redact
 
 SILENCE = timedelta(seconds=90)
 """Three heartbeats of a run (``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` is 30)."""
-ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Cancelled", *TITLES)}
+LOST = "Lost"
+ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Cancelled", LOST, *TITLES)}
 """An event bears the name of the state, and ours have names of their own."""
 BEAT = "prefect.flow-run.heartbeat"
+RUNS: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
 LOOK = "\nLook closer: " + command("{{ flow_run.id }}")
 
 
 def automations(block_id: UUID) -> list[AutomationCore]:
-    """Both of them, telling the block."""
-    lost = EventTrigger(
+    """All of them, telling the block."""
+    silence = EventTrigger(
         after={BEAT},
         expect={BEAT, *ENDS},
-        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match=RUNS,
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
         within=SILENCE,
     )
-    late = EventTrigger(
-        expect={"prefect.flow-run.Late"},
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        posture=Posture.Reactive,
-        threshold=1,
-    )
     silent = "no sign of life for 90 seconds: its worker or its machine is gone"
-    crash = ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=silent, force=False)
-    told = _tell(block_id, "was lost", silent), _tell(block_id, "is late", "no worker takes it")
+    mark = ChangeFlowRunState(name=LOST, state=StateType.CRASHED, message=silent, force=False)
     return [
-        AutomationCore(name="recsmith-lost", trigger=lost, actions=[crash, told[0]]),
-        AutomationCore(name="recsmith-late", trigger=late, actions=[told[1]]),
+        AutomationCore(name="recsmith-silent", trigger=silence, actions=[mark]),
+        AutomationCore(name="recsmith-lost", trigger=_on(LOST), actions=[_tell(block_id, "was lost", silent)]),
+        AutomationCore(
+            name="recsmith-late", trigger=_on("Late"), actions=[_tell(block_id, "is late", "no worker takes it")]
+        ),
     ]
+
+
+def _on(state: str) -> EventTrigger:
+    """When a run enters a state of that name."""
+    return EventTrigger(expect={f"prefect.flow-run.{state}"}, match=RUNS, posture=Posture.Reactive, threshold=1)
 
 
 def _tell(block_id: UUID, title: str, why: str) -> SendNotification:
