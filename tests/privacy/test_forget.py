@@ -88,6 +88,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (workspace.root / "data/champion/history.json").write_text(json.dumps({"digest": digest}))
     set_remote(workspace)
     done(workspace, "dvc", "add", "-q", "data/champion", "logs")
+    done(workspace, "python", "-m", "recsmith", "fetch")
     done(workspace, "dvc", "repro", "-q", *target)
     done(workspace, "git", "add", "-f", "dvc.lock", "data/champion.dvc", "logs.dvc")
     done(workspace, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first")
