@@ -30,6 +30,7 @@ from recsmith.graph.graph import Graph
 from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import describe, recency
 from recsmith.model.record import cutoffs_with
+from recsmith.search.winner import read_best
 from recsmith.serving.bundle import load
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.inverted import words
@@ -37,7 +38,6 @@ from recsmith.serving.model import Batch, ServingModel
 from recsmith.tables.columns import ITEM, TITLE, USER
 from stages._fitting import SPECTRA, fitting
 from stages._stage import DATA, Context, stage
-from stages._winner import read_best
 
 
 @dataclass(frozen=True)

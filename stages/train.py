@@ -21,9 +21,9 @@ from recsmith.graph.relevant import Relevant
 from recsmith.model.architecture import Architecture, describe
 from recsmith.model.record import cutoffs_with
 from recsmith.retrain.warm import starts
+from recsmith.search.winner import read_best
 from stages._fitting import SPECTRA
 from stages._stage import DATA, Context, stage
-from stages._winner import read_best
 
 BEST = DATA / "search/best.json"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from recsmith.config.base import Run
@@ -12,7 +12,7 @@ from recsmith.config.read import read_section
 from recsmith.config.retrain import Retrain
 from recsmith.config.train import Train
 from recsmith.errors import UserError
-from recsmith.files import read_json, write_json, write_text
+from recsmith.files import write_json, write_text
 
 WORK = Path(".work/retrain")
 
@@ -27,11 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Replay the log with the winner's architecture."""
-    from recsmith.engine.fit import FitSettings
-    from recsmith.model.architecture import architecture, describe
+    from recsmith.model.architecture import describe
     from recsmith.retrain.decay import Replay, won_back
     from recsmith.retrain.decay_page import render, table_csv
     from recsmith.retrain.log import events, read_log
+    from recsmith.search.winner import read_best
 
     root = args.params.parent
     retrain, train = read_section(args.params, "retrain", Retrain), read_section(args.params, "train", Train)
@@ -39,10 +39,8 @@ def run(args: argparse.Namespace) -> None:
     log = read_log(root / EVENTS)
     if not log.parts:
         raise UserError(f"{EVENTS} holds no events. Begin with `recsmith events init`.")
-    best = read_json(root / args.best)
-    winner = architecture(best.get("architecture"), f"{args.best}: architecture")
-    given = {**best["settings"], **common.model_dump(), "max_epochs": train.max_epochs, "patience": train.patience}
-    settings = FitSettings(**given)
+    winner, settings = read_best(root / args.best, train)
+    settings = replace(settings, **common.model_dump())
     print(f"{log.rows:,} events, {retrain.decay.windows} windows: {describe(winner)}", flush=True)
     replay = Replay(events(root / EVENTS, log.parts), retrain.decay.windows, retrain.decay.first, settings)
     rows = []

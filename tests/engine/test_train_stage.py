@@ -20,7 +20,7 @@ from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.graph.relevant import Relevant, from_pairs
 from recsmith.model.architecture import Filter, Gnn
-from stages._winner import read_best
+from recsmith.search.winner import read_best
 from stages.train import BEST, run
 
 USERS, ITEMS = 30, 40

@@ -73,6 +73,11 @@ def test_the_command_writes_numbers_and_a_picture(
     assert main(["decay"]) == 1
     assert "data/events holds no events" in capsys.readouterr().err
     event_log.append(tmp_path / "data/events", event_log.Log(), "a", "a", table(turning()))
+    assert main(["decay"]) == 1
+    assert "data/search/best.json" in capsys.readouterr().err
+    write_json(tmp_path / "data/search/best.json", {})
+    assert main(["decay"]) == 1
+    assert "describes no winner" in capsys.readouterr().err
     best = {"architecture": NEIGHBOURS.model_dump(mode="json"), "settings": {"metric": "ndcg@5"}}
     write_json(tmp_path / "data/search/best.json", best)
     assert main(["decay", "--out", "out"]) == 0

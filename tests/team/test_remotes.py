@@ -119,12 +119,14 @@ def test_a_remote_that_cannot_be_used_is_named_with_what_to_do(project: Path, ur
     assert str(error.value).startswith(said)
 
 
-def test_no_remote_and_an_unknown_one_are_refused_by_name(project: Path) -> None:
+def test_no_remote_and_an_unknown_one_are_refused_by_name_before_anything_is_kept(project: Path) -> None:
+    (project / "source.dvc").unlink()
     with pytest.raises(UserError, match=r"no remote is set up. Set one up: dvc remote add"):
         sent(project)
     set_remote(project, "/tmp/x")
     with pytest.raises(UserError, match=r"remote 'other' is unknown. Known: team"):
         sent(project, remote="other")
+    assert not (project / "source.dvc").exists()
 
 
 @pytest.fixture

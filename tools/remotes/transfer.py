@@ -135,6 +135,12 @@ def _copied(source: HashFileDB, target: HashFileDB, md5s: set[str], way: Way) ->
         raise errors[0]
 
 
+def check_remote(root: Path, name: str | None) -> None:
+    """UserError where no such remote is set up, before anything is done for it."""
+    with Repo(str(root)) as repo:
+        remote(repo, name)
+
+
 def remote(repo: Repo, name: str | None) -> Where:
     """The remote ``name``, else the default one; whatever is to happen to bytes on their way belongs here."""
     known = repo.config["remote"]

@@ -13,13 +13,14 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 from tools.intact import Out, chosen, objects, place, problems, told, tracked
 from tools.remotes.source import keep_inputs, warn_of_raw_ids
-from tools.remotes.transfer import Say, move
+from tools.remotes.transfer import Say, check_remote, move
 
 SHOWN = 10
 
 
 def push(root: Path, targets: Sequence[str], remote: str | None, say: Say) -> None:
     """Send what results are made of; UserError where it is damaged, nowhere, or cannot be sent."""
+    check_remote(root, remote)
     keep_inputs(root, say)
     outs, store = chosen(tracked(root), targets), objects(root)
     damaged = [problem for problem in problems(outs, root) if problem.kind == "object"]
@@ -36,6 +37,7 @@ def push(root: Path, targets: Sequence[str], remote: str | None, say: Say) -> No
 
 def pull(root: Path, targets: Sequence[str], remote: str | None, say: Say) -> None:
     """Bring what is recorded, compare it with its md5s, and put it into the workspace."""
+    check_remote(root, remote)
     outs, store = chosen(tracked(root), targets), objects(root)
     _drop_damaged(outs, root, say)
     listings = frozenset(out.md5 for out in outs if out.md5.endswith(".dir"))
