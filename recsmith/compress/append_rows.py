@@ -13,6 +13,7 @@ from recsmith.serving.vector_table import VectorTable
 
 ROUNDS = 8
 """Of nearest levels and the scale of least squares, by turns."""
+TINY = np.finfo(np.float64).tiny
 
 
 def appended(table: VectorTable, rows: np.ndarray) -> VectorTable:
@@ -43,7 +44,7 @@ def _numbers(table: Table, rows: np.ndarray) -> Table:
 
 
 def _packed(table: PackedTable, rows: np.ndarray) -> PackedTable:
-    levels = np.sort(table.levels.astype(np.float32))
+    rows, levels = rows.astype(np.float64), np.sort(table.levels.astype(np.float64))
     place_of = np.argsort(table.levels, kind="stable")
     starts = np.arange(0, table.columns, table.width)
     size = np.sqrt(np.add.reduceat(np.square(rows), starts, axis=1))
@@ -51,11 +52,11 @@ def _packed(table: PackedTable, rows: np.ndarray) -> PackedTable:
     scale = size / np.sqrt(np.add.reduceat(np.square(near), starts, axis=1))
     places = np.zeros(rows.shape, np.int64)
     for _ in range(ROUNDS):
-        spread = np.repeat(np.maximum(scale, 1e-30), table.width, axis=1)[:, : table.columns]
+        spread = np.repeat(np.maximum(scale, TINY), table.width, axis=1)[:, : table.columns]
         places = np.searchsorted((levels[1:] + levels[:-1]) / 2, rows / spread)
         near = levels[places]
         fit = np.add.reduceat(rows * near, starts, axis=1)
-        scale = fit / np.maximum(np.add.reduceat(near * near, starts, axis=1), 1e-30)
+        scale = fit / np.maximum(np.add.reduceat(near * near, starts, axis=1), TINY)
     codes = np.concatenate((table.codes, pack(place_of[places], table.bits)))
     return PackedTable(codes, table.levels, scales_like(table.scale, scale), table.columns)
 

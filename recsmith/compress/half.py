@@ -15,7 +15,7 @@ from recsmith.serving.tables import SparseTable, Table
 
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
-    """All tables of ``model`` as float16; UserError where a number is too large for it."""
+    """All tables of ``model`` as float16; UserError where numbers are too large for it, or all of a table too small."""
     small = with_vectors(model, lambda table: Table(_half(table.dequantised())))
     return replace(small, popularity=narrowed(model.popularity), sparse=_sparse(model.sparse))
 
@@ -25,10 +25,10 @@ def _sparse(table: SparseTable | None) -> SparseTable | None:
 
 
 def _half(values: np.ndarray) -> np.ndarray:
-    limit = np.finfo(np.float16).max
-    if values.size and np.abs(values).max() > limit:
+    limits, largest = np.finfo(np.float16), np.abs(values).max(initial=0)
+    if largest > limits.max or 0 < largest < limits.smallest_normal:
         raise UserError(
-            f"float16 ends at {limit:g} and the model holds {np.abs(values).max():g}. "
-            "Leave float16 out of params.yaml: compress.precision (int8 has a scale a row)."
+            f"float16 goes from {limits.smallest_normal:.1g} to {limits.max:g}, and the largest number of a table is "
+            f"{largest:g}. Leave float16 out of params.yaml: compress.precision (int8 has a scale a row)."
         )
     return values.astype(np.float16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recsmith.compress.units import unit_of
 from recsmith.serving.packed import PackedTable, pack
 
 ITERATIONS = 40
@@ -40,17 +41,20 @@ def quantise(values: np.ndarray, bits: int, block: int = 0) -> PackedTable:
     Numbers over the root mean square of their block share the levels; the scale is then the one of least squares, as
     half precision, whose common factor lies in the levels. Shapes: values (n, r) float32.
     """
+    unit = unit_of(values)
+    values = values / unit
     first = _starts(values.shape[1], block)
     width = np.diff(first, append=values.shape[1])
     size = np.sqrt(np.add.reduceat(np.square(values), first, axis=1) / width)
-    unit = values / np.repeat(np.where(size > 0, size, 1), width, axis=1)
-    levels = fitted(unit[np.repeat(size > 0, width, axis=1)], 2**bits)
-    places = np.searchsorted(middles(levels), unit)
+    even = values / np.repeat(np.where(size > 0, size, 1), width, axis=1)
+    levels = fitted(even[np.repeat(size > 0, width, axis=1)], 2**bits)
+    places = np.searchsorted(middles(levels), even)
     near = levels[places]
     best = np.add.reduceat(values * near, first, axis=1) / np.maximum(np.add.reduceat(near**2, first, axis=1), TINY)
     top = best.max(initial=0) or np.float32(1)
     scale = np.clip(best / top, LEAST, 1).astype(np.float16)
-    return PackedTable(pack(places, bits), levels * top, scale, values.shape[1])
+    with np.errstate(over="ignore"):  # A table refuses levels that are not finite.
+        return PackedTable(pack(places, bits), levels * top * unit, scale, values.shape[1])
 
 
 def _starts(columns: int, block: int) -> np.ndarray:

@@ -7,12 +7,15 @@ import numpy as np
 
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.popularity import weights
+from recsmith.compress.units import unit_of
 from recsmith.compress.vectors import with_items
 from recsmith.serving.model import ServingModel
 from recsmith.serving.product import ProductTable
 
 WORDS = 256
 ITERATIONS = 25
+NORMAL = 1000 * np.finfo(np.float16).smallest_normal
+"""Books whose largest number is below it would lose their small ones in half precision."""
 
 
 def compress(model: ServingModel, calibration: Calibration, knobs: Knobs) -> ServingModel:
@@ -31,12 +34,18 @@ def width_of(columns: int, count: int) -> int:
 
 def quantise(values: np.ndarray, count: int, weight: np.ndarray, seed: int) -> ProductTable:
     """Rows as at most ``count`` words. Shapes: values (n, r) float32, weight (n,) float32."""
-    columns = values.shape[1]
+    columns, unit = values.shape[1], unit_of(values)
     width = width_of(columns, count)
-    padded = np.pad(values, ((0, 0), (0, -columns % width)))
+    padded = np.pad(values / unit, ((0, 0), (0, -columns % width)))
     words = [_words(padded[:, first : first + width], weight, seed) for first in range(0, columns, width)]
     codes = np.stack([code for _, code in words], axis=1)
-    return ProductTable(codes, np.stack([book for book, _ in words]).astype(np.float16), columns)
+    return ProductTable(codes, _halved(np.stack([book for book, _ in words]) * unit), columns)
+
+
+def _halved(books: np.ndarray) -> np.ndarray:
+    """Books in two bytes a number where these hold them."""
+    fit = NORMAL <= np.abs(books).max(initial=0) <= np.finfo(np.float16).max
+    return books.astype(np.float16) if fit else books
 
 
 def _words(part: np.ndarray, weight: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from nni.compression.pruning import FPGMPruner, L1NormPruner, L2NormPruner
 
+from recsmith.compress.units import unit_of
 from recsmith.errors import UserError
 
 NORMS = {"L1": L1NormPruner, "L2": L2NormPruner, "FPGM": FPGMPruner}
@@ -19,7 +20,7 @@ def kept_rows(matrix: np.ndarray, gone: int, pruner: str) -> np.ndarray:
     if not np.isfinite(matrix).all():
         raise UserError("A table holds numbers that are not finite; nothing can be ranked by them. Train it again.")
     linear = torch.nn.Linear(matrix.shape[1], len(matrix), bias=False)
-    linear.weight.data = torch.from_numpy(np.ascontiguousarray(matrix, np.float32))
+    linear.weight.data = torch.from_numpy(np.ascontiguousarray(matrix / unit_of(matrix), np.float32))
     target = {"weight": {"sparse_ratio": ratio(gone, len(matrix))}}
     chosen = NORMS[pruner](torch.nn.Sequential(linear), [{"op_types": ["Linear"], "target_settings": target}])
     _, masks = chosen.compress()

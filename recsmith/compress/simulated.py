@@ -135,7 +135,13 @@ def stored(name: str, table: Any) -> VectorTable:
             f"NNI found scales of {name} that are zero, negative or not finite. Choose params.yaml: "
             "compress.quantiser: rows, or a smaller compress.tune.learning_rate."
         )
-    values = np.rint(np.clip(space.target.detach().numpy() / scale, least, most)).astype(np.int64)
+    given = space.target.detach().numpy()
+    values = np.rint(np.clip(given / scale, least, most)).astype(np.int64)
+    if given.any() and not values.any():
+        raise UserError(
+            f"The numbers of {name}, {np.abs(given).max():.1g} at most, are below the scales that NNI finds. Choose "
+            "params.yaml: compress.quantiser: rows."
+        )
     if space.quant_bits == PEOPLE_BITS:
         return Table(values.astype(np.int8), scale[:, 0])
     levels = np.arange(2**space.quant_bits, dtype=np.float32) + least

@@ -30,7 +30,7 @@ class PackedTable(VectorTable):
 
     def check(self) -> None:
         if self.levels.shape not in [(2**bits,) for bits in BITS] or not np.isfinite(self.levels).all():
-            raise UserError(f"A packed table has finite levels for 1, 2 or 4 bits, not {self.levels.size} of them.")
+            raise UserError(f"A packed table has 2, 4 or 16 finite levels; these are {self.levels.tolist()}.")
         if self.codes.dtype != np.uint8 or self.codes.shape != (len(self.scale), -(-self.columns * self.bits // 8)):
             raise UserError(
                 f"Codes of shape {self.codes.shape} do not hold {self.columns} columns of {self.bits} bits."

@@ -183,9 +183,10 @@ def test_int8_of_a_sparse_table_keeps_empty_rows_and_bounds_the_error() -> None:
     np.testing.assert_allclose(small.values(), data, atol=3 / 254)
 
 
-def test_float16_that_would_overflow_is_refused() -> None:
-    model = ServingModel(np.ones(1, np.float32), Table(np.array([[1e6]], np.float32)))
-    with pytest.raises(UserError, match="float16 ends at 65504"):
+@pytest.mark.parametrize(("number", "said"), [(1e6, r"is 1e\+06"), (1e-6, "is 1e-06")])
+def test_float16_that_would_overflow_or_vanish_is_refused(number: float, said: str) -> None:
+    model = ServingModel(np.ones(1, np.float32), Table(np.array([[number]], np.float32)))
+    with pytest.raises(UserError, match="float16 goes from 6e-05 to 65504.*" + said):
         half.compress(model, GIVEN, Knobs())
 
 
