@@ -65,16 +65,22 @@ def stop_all() -> list[str]:
     """End every daemon with all that it started, the last started first; the names of what was there."""
     stopped = names()
     marks = {read_json(_note(name))["mark"] for name in stopped}
-    for name in stopped:
-        process = running(name)
-        if process is not None:
-            _stop(process)
+    stop(stopped)
     for mark in marks:
         while left := marked(MARK, mark):
             end(left)
     for name in stopped:
         _note(name).unlink(missing_ok=True)
     return stopped
+
+
+def stop(which: Sequence[str]) -> None:
+    """End those daemons that live, with the runs that they started, in the order given."""
+    for name in which:
+        process = running(name)
+        if process is not None:
+            _stop(process)
+            _note(name).unlink(missing_ok=True)
 
 
 def _stop(process: psutil.Process) -> None:

@@ -42,7 +42,7 @@ SETTINGS = {
 
 
 def up(port: int | None) -> None:
-    """Start what is not there yet and print the address; what was started is stopped again where a part fails."""
+    """Start what is not there yet and print the address; that and no more is stopped again where a part fails."""
     missing = [name for name in parts() if daemons.running(name) is None]
     if not missing:
         raise_if_elsewhere(port)
@@ -51,7 +51,7 @@ def up(port: int | None) -> None:
     try:
         start(port, missing)
     except BaseException:
-        daemons.stop_all()
+        daemons.stop(missing[::-1])
         raise
     print(f"Prefect is up: {address()}\n")
     print("  . .venv/bin/activate")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from workspaces import Workspace, make_workspace
 
 from benchmarks.service import Receiver, Service, receiver, until, up
-from flows.address import patient
+from flows import daemons
+from flows.address import NOTE, patient
+from recsmith.files import write_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(3600)]
 
@@ -164,6 +167,22 @@ def test_down_leaves_no_process(service: Service) -> None:
     assert service.command("down").stdout == "Prefect is not up here; nothing to stop.\n"
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(service.api.split(":")[2].split("/")[0]))) != 0
+
+
+def test_a_server_that_lives_outlives_an_up_that_is_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    idle = [sys.executable, "-c", "import time; time.sleep(600)"]
+    server = daemons.launch("server", idle, os.environ | {daemons.MARK: daemons.new_mark()})
+    write_json(NOTE, {"address": "http://127.0.0.1:9"})
+    try:
+        refused = workspace.run("python", "-m", "flows.service", "up", "--port", "4999")
+        assert "Prefect is up already: http://127.0.0.1:9. `make down` first" in refused.stdout
+        assert server.status() != psutil.STATUS_ZOMBIE
+        assert daemons.running("server") == server
+    finally:
+        assert daemons.stop_all() == ["server"]
 
 
 def test_a_taken_port_and_an_unknown_pool_are_told_and_nothing_is_started(workspace: Workspace) -> None:
