@@ -67,13 +67,48 @@ class _Exported:
         return next(iter(self.forms.values())).model_bytes
 
 
+@dataclass(frozen=True)
+class _Training:
+    """What forms are made by training with, and where they are kept."""
+
+    context: Context
+    params: Compress
+    kept: KeptForms
+
+    def added(
+        self,
+        exported: _Exported,
+        forms: Mapping[str, Form],
+        valid: Relevant | None = None,
+        candidate: Mapping[str, Made] | None = None,
+    ) -> _Exported:
+        """It with these forms as well, trained as the stage train would: the candidate by ``valid``, the final model
+        as long as the same forms of the candidate."""
+        if not forms:
+            return exported
+        found = made(forms, self._origin(exported, valid), self.kept, candidate)
+        return replace(exported, forms=exported.forms | models_of(found), trained=found)
+
+    def _origin(self, exported: _Exported, valid: Relevant | None) -> Origin:
+        best = read_best(DATA / "search/best.json", self.context.section("train", Train))[1]
+        return Origin(
+            fitted=with_learnt(exported.fitted, DATA / "train" / exported.kind),
+            graph=exported.graph,
+            settings=replace(best, spectra=str(SPECTRA)),
+            exact=next(iter(exported.forms.values())),
+            params=self.params,
+            say=lambda text: self.context.say(f"{exported.kind}: {text}"),
+            valid=valid,
+        )
+
+
 def run(context: Context) -> None:
     """Measure every recipe on the candidate, choose and gate one, pack the final model with it."""
     params = context.section("compress", Compress)
     candidate = _exported(context, params, "candidate", "fit")
     trained = named_forms(params, candidate.fitted.architecture, context.say)
-    kept, valid = KeptForms(context.work / "forms"), Relevant.load(DATA / "graph/valid")
-    candidate = _with_trained(context, params, candidate, trained, kept, valid)
+    training, valid = _Training(context, params, KeptForms(context.work / "forms")), Relevant.load(DATA / "graph/valid")
+    candidate = training.added(candidate, trained, valid)
     judge = _judge(context, candidate, valid)
     rows = _measured(context, params, candidate, judge)
     chosen = choose(rows, params.min_retained, params.target)
@@ -82,12 +117,12 @@ def run(context: Context) -> None:
 
     final = _exported(context, params, "final", "refit")
     wanted = {name: make for name, make in trained.items() if name == chosen.recipe.form}
-    final = _with_trained(context, params, final, wanted, kept, candidate=candidate.trained)
+    final = training.added(final, wanted, candidate=candidate.trained)
     size = _packed(context, params, final, chosen, judge.metric)
     timed = params.target.p99_ms is not None
     records.write_table(context.out / "pareto.csv", rows, chosen, timed=timed)
     records.write_choice(context.out / "choice.json", rows, chosen, judge, final.bytes, size, timed=timed)
-    kept.drop_others()
+    training.kept.drop_others()
     context.say(f"chosen: {chosen.name}, {size:,} bytes")
     _tracked(context, rows, chosen)
 
@@ -99,27 +134,6 @@ def _exported(context: Context, params: Compress, kind: str, graph: str) -> _Exp
     run = context.run
     forms = export(fitted.model, fitted_on, params.export, run.seed, run.memory_mb)
     return _Exported(kind, fitted, fitted_on, forms)
-
-
-def _with_trained(
-    context: Context,
-    params: Compress,
-    exported: _Exported,
-    forms: Mapping[str, Form],
-    kept: KeptForms,
-    valid: Relevant | None = None,
-    candidate: Mapping[str, Made] | None = None,
-) -> _Exported:
-    """It with these forms as well, trained as the stage train would."""
-    if not forms:
-        return exported
-    settings = replace(read_best(DATA / "search/best.json", context.section("train", Train))[1], spectra=str(SPECTRA))
-    learnt, exact = with_learnt(exported.fitted, DATA / "train" / exported.kind), next(iter(exported.forms.values()))
-    origin = Origin(
-        learnt, exported.graph, settings, exact, params, lambda text: context.say(f"{exported.kind}: {text}"), valid
-    )
-    found = made(forms, origin, kept, candidate)
-    return replace(exported, forms=exported.forms | models_of(found), trained=found)
 
 
 def _judge(context: Context, candidate: _Exported, valid: Relevant) -> Judge:

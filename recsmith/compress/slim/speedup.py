@@ -10,16 +10,6 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-# NNI 3.0 imports its own tracer, which looks for a class that torch 2.1 renamed. The tracer itself is not used: it does
-# not know torch's later functions, and torch's own reads a chain of modules as well.
-if not hasattr(torch._C, "_TensorBase"):
-    cast(Any, torch._C)._TensorBase = cast(Any, torch._C).TensorBase
-
-with warnings.catch_warnings():
-    # It registers containers of torch.fx, which torch knows by now, in a way that is deprecated.
-    warnings.simplefilter("ignore")
-    from nni.compression.speedup import ModelSpeedup
-
 LOG = logging.getLogger("nni.compression.speedup")
 """Says each of its steps otherwise."""
 LOG.setLevel(logging.ERROR)
@@ -34,8 +24,22 @@ def shrunk(perceptron: nn.Sequential, stays: np.ndarray) -> nn.Sequential:
     mask = torch.from_numpy(stays).float()
     masks = {"0": {"weight": mask[:, None].expand_as(first.weight).clone(), "bias": mask}}
     read = fx.symbolic_trace(perceptron)
-    ModelSpeedup(perceptron, torch.zeros(2, first.in_features), masks, graph_module=read, logger=LOG).speedup_model()
+    speedup = _model_speedup()(perceptron, torch.zeros(2, first.in_features), masks, graph_module=read, logger=LOG)
+    speedup.speedup_model()
     return perceptron
+
+
+def _model_speedup() -> Any:
+    """NNI's class, imported where a perceptron is cut at all."""
+    # NNI 3.0 imports its own tracer, which looks for a class that torch 2.1 renamed. The tracer itself is not used: it
+    # does not know torch's later functions, and torch's own reads a chain of modules as well.
+    if not hasattr(torch._C, "_TensorBase"):
+        cast(Any, torch._C)._TensorBase = cast(Any, torch._C).TensorBase
+    with warnings.catch_warnings():
+        # It registers containers of torch.fx, which torch knows by now, in a way that is deprecated.
+        warnings.simplefilter("ignore")
+        from nni.compression.speedup import ModelSpeedup
+    return ModelSpeedup
 
 
 def perceptron(learnt: dict[str, torch.Tensor]) -> nn.Sequential:
