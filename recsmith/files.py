@@ -91,14 +91,28 @@ def write_json(path: Path | str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a JSON file; UserError names the file where it is missing or not JSON."""
+def read_text(path: Path | str, due: str = "") -> str:
+    """The text of a file, its line ends as they are; a byte order mark is no part of it.
+
+    UserError names the file where it is missing, a folder, unreadable or not UTF-8; ``due`` says there what is wanted.
+    """
+    wanted = f"; {due}." if due else "."
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist.") from error
+        raise UserError(f"{path} does not exist{wanted}") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder{wanted}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text.") from error
+        raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}){wanted}") from error
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file; UserError names the file where it cannot be read or is not JSON."""
+    try:
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 from recsmith.errors import UserError
+from recsmith.files import read_text
 from recsmith.serving.arrow import read_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -22,7 +23,7 @@ def rows(path: Path, names: Sequence[str], due: str) -> list[tuple[str, ...]]:
     if path.suffix in PARQUET:
         return _whole(read_columns(path, names))
     # Lines end where CSV says, and not at every character that text may be broken at.
-    table = csv.DictReader(StringIO(_text(path, due), newline=""), delimiter=DELIMITERS.get(path.suffix, ","))
+    table = csv.DictReader(StringIO(read_text(path, due), newline=""), delimiter=DELIMITERS.get(path.suffix, ","))
     try:
         given = table.fieldnames or ()
         missing = [name for name in names if name not in given]
@@ -41,7 +42,7 @@ def listed(path: Path, name: str, due: str) -> list[str]:
     if path.suffix in (*PARQUET, *DELIMITERS):
         found = [value for (value,) in rows(path, (name,), due)]
     else:
-        found = [line.removesuffix("\n") for line in StringIO(_text(path, due), newline=None) if line.strip()]
+        found = [line.removesuffix("\n") for line in StringIO(read_text(path, due), newline=None) if line.strip()]
     if not found:
         raise UserError(f"{path} names nothing; it must hold one id a line, or a column {name!r}.")
     return list(dict.fromkeys(found))
@@ -49,16 +50,3 @@ def listed(path: Path, name: str, due: str) -> list[str]:
 
 def _whole(found: Iterable[tuple[str | None, ...]]) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for row in found if all(value not in (None, "") for value in row)]
-
-
-def _text(path: Path, due: str) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist; {due}.") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path} is a folder; {due}.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {due}, as text, CSV or Parquet.") from error

@@ -10,20 +10,15 @@ from ruamel.yaml.error import YAMLError
 
 from recsmith.config.base import S, parse
 from recsmith.errors import UserError
+from recsmith.files import read_text
 
 
 def read_sections(path: Path | str) -> dict[str, Any]:
-    """The sections of a parameter file as plain values."""
+    """The sections of a parameter file as plain values; UserError where it cannot be read or holds none."""
     try:
-        sections = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist.") from error
+        sections = YAML(typ="safe").load(read_text(path))
     except YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(sections, dict):
         raise UserError(f"{path} holds no sections.")
     return sections
