@@ -90,14 +90,15 @@ class _Training:
         return replace(exported, forms=exported.forms | models_of(found), trained=found)
 
     def _origin(self, exported: _Exported, valid: Relevant | None) -> Origin:
-        best = read_best(DATA / "search/best.json", self.context.section("train", Train))[1]
+        context = self.context
+        best = read_best(DATA / "search/best.json", context.section("train", Train))[1]
         return Origin(
             fitted=with_learnt(exported.fitted, DATA / "train" / exported.kind),
             graph=exported.graph,
             settings=replace(best, spectra=str(SPECTRA)),
             exact=next(iter(exported.forms.values())),
             params=self.params,
-            say=lambda text: self.context.say(f"{exported.kind}: {text}"),
+            say=lambda text: context.say(f"{exported.kind}: {text}"),
             valid=valid,
         )
 
