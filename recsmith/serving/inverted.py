@@ -69,7 +69,7 @@ def probe(
     near = near[~np.isin(near, hidden, kind="table")]
     if len(near) < k:
         return None
-    return scan(table, sketch.take(near), query, np.zeros(len(near), np.float32), k, near)
+    return scan(table, sketch.take(near), query[None], k, items=near)
 
 
 def words(said: Mapping[str, Any]) -> str:

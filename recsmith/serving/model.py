@@ -20,6 +20,8 @@ from recsmith.serving.vector_table import VectorTable
 
 MEMORY = 20 << 20
 """Bytes that the scores and gathered entries of one block of queries may take."""
+SCANNED = 8
+"""Arrays as large as the scores that a scan of many queries holds."""
 ENTRY = 40
 """Bytes that one gathered entry of the sparse table takes while it is summed."""
 
@@ -151,18 +153,19 @@ class ServingModel:
         """The vector of each query, stored or folded in; zeros for empty histories. Shapes: -> (B, r) float32."""
         out = np.zeros((len(batch), self.rank), np.float32)
         if self.projection is not None:
-            out[:, : self.projected] = self._projected(batch)
+            out[:, : self.projected] = self.projection.combined(batch.indptr, batch.indices, batch.values)
         if self.projected < self.rank:
             out[:, self.projected :] = self._stored(batch)
         return out
 
     def _stored(self, batch: Batch) -> np.ndarray:
         out = np.zeros((len(batch), self.rank - self.projected), np.float32)
+        filled = np.diff(batch.indptr) > 0
         stored = np.full(len(batch), -1) if batch.users is None or self.user_vectors is None else batch.users
         if self.user_vectors is not None:
-            out[stored >= 0] = self.user_vectors.rows(stored[stored >= 0])
-        lengths = np.diff(batch.indptr)
-        for query in np.flatnonzero((stored < 0) & (lengths > 0)).tolist():
+            here = filled & (stored >= 0)
+            out[here] = self.user_vectors.rows(stored[here])
+        for query in np.flatnonzero(filled & (stored < 0)).tolist():
             out[query] = self._solved(batch.part(query, query + 1))
         return out
 
@@ -171,22 +174,18 @@ class ServingModel:
         out = self.rest(batch)
         if self.item_vectors is not None:
             out += self.item_vectors.dot(self.vectors(batch))
-        out[np.diff(batch.indptr) == 0] = self.popularity
         return out
 
     def rest(self, batch: Batch) -> np.ndarray:
-        """The part of the scores that is no product with item vectors: ``h S``. Shapes: -> (B, I) float32."""
-        if self.sparse is None:
-            return np.zeros((len(batch), self.n_items), np.float32)
-        return self.sparse.product(batch.indptr, batch.indices, batch.weights)
+        """What of the scores is no product with item vectors: ``h S``, popularity for empty histories.
 
-    def _projected(self, batch: Batch) -> np.ndarray:
-        assert self.projection is not None
-        out = np.zeros((len(batch), self.projected), np.float32)
-        rows = self.projection.rows(batch.indices) * batch.values[:, None]
-        filled = np.flatnonzero(np.diff(batch.indptr))
-        if len(filled):
-            out[filled] = np.add.reduceat(rows, batch.indptr[filled], axis=0)
+        Shapes: -> (B, I) float32.
+        """
+        if self.sparse is None:
+            out = np.zeros((len(batch), self.n_items), np.float32)
+        else:
+            out = self.sparse.product(batch.indptr, batch.indices, batch.weights)
+        out[np.diff(batch.indptr) == 0] = self.popularity
         return out
 
     def _solved(self, batch: Batch) -> np.ndarray:
@@ -251,13 +250,13 @@ def _scanned(model: ServingModel, part: Batch, hidden: np.ndarray, k: int, seen:
     """The lists of some queries by all scores."""
     table = model.item_vectors
     if isinstance(table, RerankedTable):
-        rest = model.rest(part)
-        rest[np.diff(part.indptr) == 0] = model.popularity
-        return table.best(model.vectors(part), _hide(rest, part, hidden, seen), k)
-    if len(part) == 1 and len(part.indices) and table is not None:
-        rest = _hide(model.rest(part), part, hidden, seen)[0]
-        return scan(table, model.sketch, model.vectors(part)[0], rest, k)
-    return select(_hide(model.scores(part), part, hidden, seen), k)
+        return table.best(model.vectors(part), _hide(model.rest(part), part, hidden, seen), k)
+    if table is None or not (len(part) == 1 or model.sketch.fast):
+        return select(_hide(model.scores(part), part, hidden, seen), k)
+    rest = None if model.sparse is None and np.diff(part.indptr).all() else model.rest(part)
+    return scan(
+        table, model.sketch, model.vectors(part), k, rest=rest, hide=lambda scores: _hide(scores, part, hidden, seen)
+    )
 
 
 def _hide(scores: np.ndarray, batch: Batch, hidden: np.ndarray, seen: bool) -> np.ndarray:
@@ -288,7 +287,8 @@ def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
         return
     entries = np.zeros(model.n_items) if model.sparse is None else np.diff(model.sparse.indptr.astype(np.int64))
     held = np.concatenate(([0], np.cumsum(ENTRY * entries[batch.indices] + 4 * model.rank)))
-    cost = np.cumsum(4 * model.n_items + np.diff(held[batch.indptr]))
+    arrays = SCANNED if model.item_vectors is not None and model.sketch.fast else 1
+    cost = np.cumsum(4 * model.n_items * arrays + np.diff(held[batch.indptr]))
     start = 0
     while start < len(batch):
         spent = cost[start - 1] if start else 0

@@ -70,7 +70,7 @@ class PackedTable(VectorTable):
         values = np.take(self.words, codes, axis=0).reshape(len(codes), codes.shape[1] * 8 // self.bits)[
             :, : self.columns
         ]
-        return values * np.repeat(scale, self.width, axis=1)[:, : self.columns]
+        return values * (scale if self.blocks == 1 else np.repeat(scale, self.width, axis=1)[:, : self.columns])
 
     def take(self, index: np.ndarray) -> PackedTable:
         return PackedTable(self.codes[index], self.levels, self.scale[index], self.columns)

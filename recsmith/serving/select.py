@@ -39,11 +39,11 @@ def ordered(
     return items, best
 
 
-def reached(scores: np.ndarray, k: int) -> float:
-    """A score that at least ``k`` entries reach, where there are as many. Shapes: scores (n,)."""
-    groups = len(scores) // WIDTH
-    maxima = scores if groups < 2 * k else _maxima(scores[None], groups)[0]
-    return float(np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+def reached(scores: np.ndarray, k: int) -> np.ndarray:
+    """A score that at least ``k`` entries of each row reach, where there are as many. Shapes: scores (B, n) -> (B,)."""
+    groups = scores.shape[1] // WIDTH
+    maxima = scores if groups < 2 * k else _maxima(scores, groups)
+    return np.partition(maxima, maxima.shape[1] - k, axis=1)[:, maxima.shape[1] - k]
 
 
 def _maxima(scores: np.ndarray, groups: int) -> np.ndarray:

@@ -23,13 +23,12 @@ ROUNDING = 4e-6
 
 @dataclass(frozen=True)
 class Sketch:
-    """Shapes: codes (n, r) int8 and scale (n,) float32 with ``row ~ codes * scale``; loss (n,) length of what is lost,
-    length (n,) of the rows."""
+    """Shapes: codes (n, r) int8 and scale (n,) float32 with ``row ~ codes * scale``; lengths (n, 2) float32 of each row
+    and of what is lost of it."""
 
     codes: np.ndarray
     scale: np.ndarray
-    loss: np.ndarray
-    length: np.ndarray
+    lengths: np.ndarray
 
     @classmethod
     def of(cls, table: VectorTable) -> Sketch:
@@ -37,47 +36,54 @@ class Sketch:
         codes, scale = (table.values, table.scale) if isinstance(table, Table) else (None, None)
         if codes is None or scale is None:
             codes, scale = _eight_bits(table)
-        loss, length = (np.empty(table.shape[0], np.float32) for _ in range(2))
+        lengths = np.empty((table.shape[0], 2), np.float32)
         for part in table.parts():
             rows = table.rows(part)
-            loss[part] = np.linalg.norm(rows - codes[part] * scale[part, None].astype(np.float32), axis=1)
-            length[part] = np.linalg.norm(rows, axis=1)
-        return cls(codes, scale.astype(np.float32), loss, length)
+            lengths[part, 0] = np.linalg.norm(rows, axis=1)
+            lengths[part, 1] = np.linalg.norm(rows - codes[part] * scale[part, None].astype(np.float32), axis=1)
+        return cls(codes, scale.astype(np.float32), lengths)
 
     def take(self, index: np.ndarray) -> Sketch:
         """The sketch of some rows. Shapes: index (m,)."""
-        return Sketch(self.codes[index], self.scale[index], self.loss[index], self.length[index])
+        return Sketch(self.codes[index], self.scale[index], self.lengths[index])
 
-    def scores(self, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Products with every row, and by how much each may be off. Shapes: query (r,) -> (n,) float32 twice."""
-        product, off = self._integers(query) if self._packed is not None else (self._floats(query), 0.0)
-        size = float(np.linalg.norm(query))
-        slack = self.length * np.float32(off + ROUNDING * size)
-        if self._loses:
-            slack += self.loss * np.float32(size)
-        return product, slack
+    def scores(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Products with every row, and what times ``lengths`` they are off by at most.
 
-    def _floats(self, query: np.ndarray) -> np.ndarray:
-        out = np.empty(len(self.codes), np.float32)
-        step = max(1, BLOCK // max(1, len(query)))
-        for start in range(0, len(out), step):
-            np.matmul(self.codes[start : start + step].astype(np.float32), query, out=out[start : start + step])
+        Shapes: queries (B, r) -> (B, n) and (B, 2) float32.
+        """
+        product, off = self._integers(queries) if self.fast else (self._floats(queries), np.zeros(len(queries)))
+        size = np.linalg.norm(queries, axis=1)
+        return product, np.stack((off + ROUNDING * size, size), axis=1).astype(np.float32)
+
+    def _floats(self, queries: np.ndarray) -> np.ndarray:
+        out = np.empty((len(queries), len(self.codes)), np.float32)
+        step = max(1, BLOCK // max(1, queries.shape[1]))
+        for start in range(0, len(self.codes), step):
+            part = slice(start, start + step)
+            out[:, part] = queries @ self.codes[part].astype(np.float32).T
         out *= self.scale
         return out
 
-    def _integers(self, query: np.ndarray) -> tuple[np.ndarray, float]:
-        """The product with the query in eight bits, and the length of what they leave of it."""
+    def _integers(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The products with the queries in eight bits, and the length of what they leave of each. Shapes: -> (B,)."""
         assert self._packed is not None
-        scale = float(np.abs(query).max(initial=0)) / LEVELS or 1.0
-        digits = np.rint(query / scale)
-        out = self._packed(digits[None].astype(np.int8))[0].astype(np.float32)
-        out *= self.scale
-        out *= np.float32(scale)
-        return out, float(np.linalg.norm(query - scale * digits))
+        scale = np.abs(queries).max(axis=1, initial=0, keepdims=True) / np.float32(LEVELS)
+        scale[scale == 0] = 1
+        digits = np.rint(queries / scale)
+        out = np.multiply(self._packed(digits.astype(np.int8)), self.scale, dtype=np.float32, casting="unsafe")
+        out *= scale
+        return out, np.linalg.norm(queries - scale * digits, axis=1)
+
+    @property
+    def fast(self) -> bool:
+        """Whether the library multiplies, so that many queries at once are scanned faster than they are multiplied."""
+        return self._packed is not None
 
     @cached_property
-    def _loses(self) -> bool:
-        return bool(self.loss.any())
+    def longest(self) -> np.ndarray:
+        """(2,) float32: the largest of ``lengths``."""
+        return self.lengths.max(axis=0, initial=0)
 
     @cached_property
     def _packed(self) -> Callable[[np.ndarray], np.ndarray] | None:

@@ -44,6 +44,9 @@ class TiedTable(VectorTable):
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
         return self.base.rows(index) * self.columns * self.scale[index, None].astype(np.float32)
 
+    def combined(self, indptr: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return self.base.combined(indptr, index, weights * self.scale[index].astype(np.float32)) * self.columns
+
     def take(self, index: np.ndarray) -> TiedTable:
         return TiedTable(self.base.take(index), self.scale[index], self.columns)
 

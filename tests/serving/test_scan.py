@@ -114,6 +114,47 @@ def test_one_query_lists_the_best_of_what_may_be_chosen(
     np.testing.assert_allclose(wanted[listed], best, atol=TOLERANCE * size)
 
 
+@pytest.mark.parametrize("entries", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kernel", ["integers", "numkong"])
+def test_many_at_once_get_the_lists_that_each_gets_alone(
+    kernel: str, form: str, entries: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sketches, "numkong", lambda: KERNELS[kernel])
+    rng = np.random.default_rng(11)
+    model = model_of(form, 2000, 34, rng, entries)
+    queries = [Query(np.unique(rng.integers(0, 2000, size))) for size in (3, 0, 1, 9, 0, 40)]
+    block = np.arange(0, 2000, 3)
+    items, scores = top_k(model, queries, 15, block=block)
+    assert not np.isin(items, block).any()
+    for row, query in enumerate(queries):
+        alone = top_k(model, [query], 15, block=block)
+        assert np.array_equal(items[row], alone[0][0])
+        np.testing.assert_allclose(scores[row], alone[1][0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_one_huge_row_whose_bound_says_nothing_of_others_changes_no_list(
+    kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sketches, "numkong", lambda: KERNELS[kernel])
+    scored = []
+    rows = Table.rows
+    monkeypatch.setattr(Table, "rows", lambda table, index: scored.append(np.size(index)) or rows(table, index))
+    rng = np.random.default_rng(13)
+    model = model_of("float32", 2000, 34, rng, entries=False)
+    assert isinstance(model.item_vectors, Table)
+    model.item_vectors.values[7] *= 1e4
+    history = np.array([3, 5])
+    top_k(model, [Query(history)], 10)
+    scored.clear()
+    items, _ = top_k(model, [Query(history)], 10)
+    wanted = dense(model, history)
+    wanted[history] = -np.inf
+    assert np.array_equal(items[0], np.argsort(-wanted, kind="stable")[:10])
+    assert max(scored) < 200
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_equal_items_are_listed_in_their_order(form: str) -> None:
     rng = np.random.default_rng(3)
@@ -135,8 +176,8 @@ def test_estimates_are_off_by_no_more_than_they_say(form: str, monkeypatch: pyte
         monkeypatch.setattr(sketches, "numkong", lambda found=library: found)
         sketch = Sketch.of(table)
         for query in rng.normal(size=(20, 34)).astype(np.float32):
-            estimate, slack = sketch.scores(query)
-            assert (np.abs(estimate - exact @ query) <= slack).all()
+            estimate, off = (found[0] for found in sketch.scores(query[None]))
+            assert (np.abs(estimate - exact @ query) <= sketch.lengths @ off).all()
 
 
 def test_the_library_that_multiplies_faster_is_installed_where_tests_run() -> None:
