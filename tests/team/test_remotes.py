@@ -99,6 +99,14 @@ def test_a_file_of_the_workspace_that_somebody_changed_is_kept_and_named(project
     assert (fresh / "file").read_text(encoding="utf-8") == "my own"
 
 
+def test_what_dvc_does_not_bring_out_is_named(project: Path, store: Path) -> None:
+    sent(project)
+    fresh = clone(project)
+    (fresh / ".gitignore").write_text("/source*\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"DVC did not bring it out: source\. Does \.gitignore hide"):
+        fetched(fresh)
+
+
 def test_what_nobody_pushed_is_named(project: Path, store: Path) -> None:
     with pytest.raises(UserError, match=r"neither here nor there: .*Whoever made it has to `make push`"):
         fetched(clone(project))

@@ -106,6 +106,11 @@ def _check_out(root: Path, targets: Sequence[str], outs: Sequence[Out]) -> None:
             repo.checkout(targets=list(targets) or None)
     except (CheckoutError, DvcException) as error:
         raise UserError(f"not all could be put into the workspace: {error}") from error
+    absent = sorted(str(out.path) for out in outs if not (root / out.path).exists())
+    if absent:
+        raise UserError(
+            f"fetched, but DVC did not bring it out: {', '.join(absent)}. Does .gitignore hide its .dvc file?"
+        )
     found = problems(outs, root)
     if found:
         raise UserError(f"{len(found)} files of the workspace are not as recorded.\n{told(found, root)}")
