@@ -12,7 +12,6 @@ import torch
 
 from recsmith.compress.kept import content_of
 from recsmith.compress.origin import Made, Origin
-from recsmith.compress.pack import save
 from recsmith.engine.train.checkpoint import WITHOUT_EFFECT
 from recsmith.errors import UserError
 from recsmith.files import digest, file_hash, read_json, replacing, write_json
@@ -53,7 +52,9 @@ class KeptForms:
     def save(self, name: str, origin: Origin, form: Made) -> None:
         """Write a form, whole or not at all."""
         with replacing(self._folder(name, origin)) as aside:
-            save(aside / TENSORS, {**tensors.of_model(form.model), **of_table("user_vectors", form.model.user_vectors)})
+            aside.mkdir()
+            parts = {**tensors.of_model(form.model), **of_table("user_vectors", form.model.user_vectors)}
+            safetensors.write(aside / TENSORS, parts)
             meta = {"name": name, "epochs": form.epochs, "fold_in": asdict(form.model.fold_in)}
             write_json(aside / META, meta | {"sha256": file_hash(aside / TENSORS)})
 

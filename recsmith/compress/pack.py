@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save as packed
 
 from recsmith import __version__
 from recsmith.errors import UserError
 from recsmith.files import replacing, write_json
 from recsmith.serving import manifest as manifests
-from recsmith.serving import tensors
+from recsmith.serving import safetensors, tensors
 from recsmith.serving.bundle import MODEL, PEOPLE
 from recsmith.serving.histories import Histories
 from recsmith.serving.model import Batch, ServingModel
@@ -44,21 +43,21 @@ def write(
     """
     _check(model, items, people, titles)
     with replacing(folder) as aside:
-        save(aside / MODEL, _model_part(model, items, titles))
-        parts = {"model": manifests.part(aside, MODEL)}
+        written = {"model": (MODEL, _model_part(model, items, titles))}
         if people is not None:
-            save(aside / PEOPLE, _people_part(model, people))
-            parts["people"] = manifests.part(aside, PEOPLE)
+            written["people"] = PEOPLE, _people_part(model, people)
+        parts = {name: _part(aside, *content) for name, content in written.items()}
         manifest = {**_head(model, people), **meta, "parts": parts}
         manifest["digest"] = manifests.digest(manifest)
         write_json(aside / manifests.NAME, manifest)
     return manifest
 
 
-def save(path: Path, values: Mapping[str, np.ndarray]) -> None:
-    """Write tensors as safetensors; names are sorted, so that equal tensors give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(packed({name: np.ascontiguousarray(values[name]) for name in sorted(values)}))
+def _part(folder: Path, file: str, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Write one file of a bundle; gives what the manifest says of it."""
+    (folder / file).parent.mkdir(parents=True)
+    safetensors.write(folder / file, values)
+    return manifests.part(folder, file)
 
 
 def _head(model: ServingModel, people: People | None) -> dict[str, Any]:

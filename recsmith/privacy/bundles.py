@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recsmith.compress.pack import save
 from recsmith.files import replacing, write_json
 from recsmith.privacy.person import Person
 from recsmith.serving import manifest as manifests
@@ -42,7 +41,9 @@ def forget(folder: Path, person: Person, renewed: Callable[[str, str], None] = l
     with replacing(folder) as aside:
         (aside / MODEL).parent.mkdir(parents=True)
         (aside / MODEL).write_bytes((folder / MODEL).read_bytes())
-        save(aside / PEOPLE, _without(people, ids, gone, safetensors.read(folder / MODEL)["popularity"]))
+        (aside / PEOPLE).parent.mkdir(parents=True)
+        left = _without(people, ids, gone, safetensors.read(folder / MODEL)["popularity"])
+        safetensors.write(aside / PEOPLE, left)
         manifest["users"] = int((~gone).sum())
         manifest["parts"]["people"] = manifests.part(aside, PEOPLE)
         before, manifest["digest"] = manifest["digest"], manifests.digest(manifest)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from recsmith.compress.pack import save
 from recsmith.files import replacing
 from recsmith.privacy.person import Person
 from recsmith.privacy.traces import erase
@@ -31,6 +30,6 @@ def forget(folder: Path, person: Person) -> int:
         for path in aside.glob("*/*.safetensors"):
             tensors = safetensors.read(path)
             held = {name: np.delete(values, gone, 0) if name in TABLES else values for name, values in tensors.items()}
-            save(path, {name: np.array(values) for name, values in held.items()})
+            safetensors.write(path, {name: np.array(values) for name, values in held.items()})
         erase(aside / USERS, person)
     return len(gone)

@@ -1,4 +1,4 @@
-"""A memory-mapped reader of the safetensors format (huggingface.co/docs/safetensors): numpy is all it needs.
+"""The safetensors format (huggingface.co/docs/safetensors), read memory-mapped and written: numpy is all it needs.
 
 A file is 8 bytes (little-endian length of the header), the header (JSON: name -> dtype, shape, offsets), the tensors.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,20 @@ import numpy as np
 from recsmith.errors import UserError
 
 DTYPES = {
-    "BOOL": "?",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F64": "<f8",
+    "F32": "<f4",
+    "U32": "<u4",
+    "I32": "<i4",
+    "F16": "<f2",
+    "U16": "<u2",
+    "I16": "<i2",
     "I8": "<i1",
     "U8": "<u1",
-    "I16": "<i2",
-    "U16": "<u2",
-    "I32": "<i4",
-    "U32": "<u4",
-    "I64": "<i8",
-    "U64": "<u8",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
+    "BOOL": "?",
 }
+"""By the words of the format, in the order in which tensors lie in a file: what is wider comes first."""
 HEADER_LIMIT = 100_000_000
 
 
@@ -45,6 +47,26 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a whole safetensors file: {error}.") from error
+
+
+def write(path: Path | str, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write tensors, byte by byte as the format's own library does; TypeError for a type that it has no word for."""
+    words = {np.dtype(code): word for word, code in DTYPES.items()}
+    unknown = [f"{name} holds {values.dtype}" for name, values in tensors.items() if values.dtype not in words]
+    if unknown:
+        raise TypeError(f"{unknown[0]}; safetensors holds {', '.join(kind.name for kind in words)}.")
+    places, header, end = list(words), {}, 0
+    order = sorted(tensors, key=lambda name: (places.index(tensors[name].dtype), name))
+    for name in order:
+        values, begin = tensors[name], end
+        end += values.nbytes
+        header[name] = {"dtype": words[values.dtype], "shape": values.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as handle:
+        handle.write(struct.pack("<Q", len(text)) + text)
+        for name in order:
+            handle.write(np.ascontiguousarray(tensors[name]).data)
 
 
 def _header(start: bytes, handle: Any, size: int) -> tuple[dict[str, Any], int]:

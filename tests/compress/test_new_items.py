@@ -1,5 +1,7 @@
 """Items that nobody had touched when the model was made are recommended from their first interactions."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from recsmith.serving.fold_in import FoldIn, fading
 from recsmith.serving.histories import stored_rows
 from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.tables import SparseTable, Table
+from tools.deps import ROOT
 
 USERS, ITEMS, NEW, GROUPS, RANK = 300, 120, 12, 6, 8
 
@@ -112,7 +115,7 @@ def test_rows_that_a_table_holds_already_are_appended_nearly_as_they_are(family:
 def test_what_came_before_fades_further() -> None:
     weights = fading(3, 0.5)
     histories = Batch(np.array([0, 3]), np.array([4, 1, 2], np.int32), weights, np.array([0]))
-    more = sparse.csr_matrix(np.array([[1.0, 1.0]], np.float32))
+    more = Arrivals(np.array([0, 0, 0]), np.array([1, 0, 1]), 2).batch(1)
     found = joined(histories, more, 5, 0.5)
     expected = fading(5, 0.5)
     assert expected is not None
@@ -156,6 +159,32 @@ def test_the_command_packs_a_bundle_that_recommends_the_new_item_and_names_its_p
     assert (kin == ITEMS).any(axis=1).mean() > 0.5 > (others == ITEMS).any(axis=1).mean()
     assert ITEMS not in after.recommend(["u0"], 100).items
     assert not after.recommend_history(["fresh"], 5).popularity
+
+
+ALONE = (
+    "import sys; from benchmarks.alone import Refusing; sys.meta_path.insert(0, Refusing); "
+    "from recsmith.__main__ import main; sys.exit(main(sys.argv[1:]))"
+)
+"""The command in a process that has nothing but numpy."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_numpy_alone_packs_the_same_bundle(tmp_path: Path, family: str) -> None:
+    known, first = touched()[:, :ITEMS], tmp_path / "first.csv"
+    people = pack.People([f"u{n}" for n in range(USERS)], batch_of(known))
+    pack.write(tmp_path / "b", model_of(family, known), [f"i{n}" for n in range(ITEMS)], people, {})
+    rows = [f"u{n * GROUPS},fresh{n % 2}" for n in range(15)]
+    first.write_text("\n".join(["user_id,item_id", *rows]), encoding="utf-8")
+    command = ["add-items", str(tmp_path / "b"), str(first), "--out"]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *command, str(tmp_path / "alone")],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, f"2 new items from 15 interactions in {tmp_path / 'alone'}\n")
+    assert main([*command, str(tmp_path / "here")]) == 0
+    alone, here = load(tmp_path / "alone"), load(tmp_path / "here")
+    assert alone.manifest == here.manifest
+    assert list(alone.items)[-2:] == ["fresh0", "fresh1"]
 
 
 def test_a_file_without_anything_new_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

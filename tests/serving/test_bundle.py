@@ -218,7 +218,7 @@ def test_parts_of_two_bundles_do_not_mix(tmp_path: Path) -> None:
 def test_tensors_that_do_not_fit_are_refused_though_their_checksums_hold(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "b")
     values = {"popularity": np.ones(3, np.float32)}
-    pack.save(folder / MODEL, values)
+    safetensors.write(folder / MODEL, values)
     rewritten(folder, parts={"model": manifests.part(folder, MODEL)})
     with pytest.raises(UserError, match="item_ids"):
         load(folder)
@@ -241,7 +241,7 @@ def test_ids_titles_histories_and_vectors_are_as_many_as_the_tables_are_long(tmp
         }
         for name in changed.keys() & tensors.keys():
             cut = {"user_vectors.values", "user_vectors.scale"} if name.startswith("user_vectors") else {name}
-            pack.save(folder / file, tensors | {one: changed[one](tensors[one]) for one in cut})
+            safetensors.write(folder / file, tensors | {one: changed[one](tensors[one]) for one in cut})
             parts = json.loads((folder / manifests.NAME).read_text())["parts"]
             rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
             with pytest.raises(UserError, match="not written by Recsmith"):
@@ -262,7 +262,7 @@ def test_tensors_of_another_shape_or_type_are_refused_or_answer(tmp_path: Path, 
         tensors = {name: np.array(values) for name, values in safetensors.read(folder / file).items()}
         for name, values in tensors.items():
             for wrong in (values[:-1], values[:0], values[None], values[..., None], values.astype(np.float64)):
-                pack.save(folder / file, tensors | {name: wrong})
+                safetensors.write(folder / file, tensors | {name: wrong})
                 rewritten(folder, parts=parts | {part: manifests.part(folder, file)})
                 try:
                     bundle = load(folder)
@@ -272,7 +272,7 @@ def test_tensors_of_another_shape_or_type_are_refused_or_answer(tmp_path: Path, 
                 assert (bundle.recommend(["u0", "u5"], 5).items >= 0).all(), name
                 assert (bundle.recommend(["u0"], 5).items >= 0).all(), name
                 assert list(bundle.items), name
-        pack.save(folder / file, tensors)
+        safetensors.write(folder / file, tensors)
     assert refused > 60
 
 

@@ -201,18 +201,22 @@ def test_a_k_without_bounds_takes_no_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "package"), [(["recommend", "--users", "all"], "pyarrow"), (["add-items"], "scipy")]
+    ("arguments", "package"),
+    [
+        (["recommend", "--bundle", "b", "--users", "all", "--out", "out"], "pyarrow"),
+        (["add-items", "b", "first.parquet", "--out", "out"], "pyarrow"),
+        (["export-onnx", "b", "out"], "onnx"),
+    ],
 )
 def test_a_package_that_is_not_there_is_named(tmp_path: Path, arguments: list[str], package: str) -> None:
     make_bundle(tmp_path / "b")
     code = (
         f"import sys; sys.modules[{package!r}] = None; from recsmith.__main__ import main; sys.exit(main(sys.argv[1:]))"
     )
-    given = ["--bundle", "b"] if arguments[0] == "recommend" else ["b", "first.csv"]
-    command = [sys.executable, "-c", code, *arguments, *given, "--out", "out"]
+    command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
-    assert f"this needs the package {package}" in done.stderr
+    assert f"needs the package {package}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

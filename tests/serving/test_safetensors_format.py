@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from recsmith.errors import UserError
-from recsmith.serving.safetensors import DTYPES, read
+from recsmith.serving.safetensors import DTYPES, read, write
 
 TYPES = [
     "int8",
@@ -42,6 +42,29 @@ def test_the_reader_reads_what_the_library_writes(tmp_path_factory: pytest.TempP
     for name in theirs:
         assert ours[name].dtype == theirs[name].dtype
         assert np.array_equal(ours[name], theirs[name], equal_nan=theirs[name].dtype.kind == "f")
+
+
+@settings(max_examples=50, deadline=None)
+@given(TENSORS)
+def test_the_writer_writes_the_bytes_of_the_library(tmp_path_factory: pytest.TempPathFactory, tensors: dict) -> None:
+    path = tmp_path_factory.mktemp("st") / "t.safetensors"
+    write(path, tensors)
+    assert path.read_bytes() == save(tensors)
+
+
+def test_what_does_not_lie_in_a_row_is_written_as_it_reads(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.int16).reshape(3, 4)
+    write(tmp_path / "t", {"turned": values.T, "some": values[:, ::2], "one": np.array(3, np.uint64)})
+    found = read(tmp_path / "t")
+    assert np.array_equal(found["turned"], values.T)
+    assert np.array_equal(found["some"], values[:, ::2])
+    assert (found["one"].shape, int(found["one"])) == ((), 3)
+
+
+def test_a_type_that_the_format_has_no_word_for_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="a holds complex64; safetensors holds uint64"):
+        write(tmp_path / "t", {"a": np.zeros(2, np.complex64)})
+    assert not (tmp_path / "t").exists()
 
 
 def test_tensors_are_mapped_and_cannot_be_written(tmp_path: Path) -> None:
