@@ -100,12 +100,12 @@ def main() -> None:
     """Measure, write after each row, print."""
     parser = arguments("students", __doc__)
     parser.add_argument("--dimensions", type=int, nargs="+", default=FORMS.student.dimensions, help="of students")
+    parser.add_argument("--forms", nargs="+", default=FORMS.forms, choices=FORMS.forms, help="which (all)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of the winner, at most ({EPOCHS})")
     args = parser.parse_args()
     given, out = sections(args.params), args.json or Path(".work/benchmarks/students.json")
-    params = FORMS.model_copy(
-        update={"student": FORMS.student.model_copy(update={"dimensions": tuple(args.dimensions)})}
-    )
+    student = FORMS.student.model_copy(update={"dimensions": tuple(args.dimensions)})
+    params = FORMS.model_copy(update={"forms": tuple(args.forms), "student": student})
     rows: list[dict[str, Any]] = []
     with limited_threads(given.run.threads), data_of(args) as data:
         settings = replace(settings_of(data, given), batch_size=BATCH, max_epochs=args.epochs)

@@ -10,6 +10,7 @@ from scipy import sparse
 from recsmith.compress.csr import matrix_of, table_of
 from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table
+from recsmith.serving.tied import TiedTable
 from recsmith.serving.vector_table import VectorTable
 
 Exported = Mapping[str, ServingModel]
@@ -35,14 +36,22 @@ def blend(parts: Sequence[tuple[float, ServingModel]], popularity: np.ndarray) -
     """
     projected = [part for part in parts if part[1].projection is not None]
     stored = [part for part in parts if part[1].projection is None and part[1].item_vectors is not None]
-    ordered = [*projected, *stored]
+    items = _beside([(1 / _size(model), model.item_vectors) for _, model in (*projected, *stored)])
     return ServingModel(
         popularity=np.array(popularity, np.float32),
-        item_vectors=_beside([(1 / _size(model), model.item_vectors) for _, model in ordered]),
-        projection=_beside([(factor * _size(model), model.projection) for factor, model in projected]),
+        item_vectors=items,
+        projection=_projection(projected, items),
         user_vectors=_beside([(factor * _size(model), model.user_vectors) for factor, model in stored]),
         sparse=_added([(factor, model.sparse) for factor, model in parts if model.sparse is not None]),
     )
+
+
+def _projection(parts: Sequence[tuple[float, ServingModel]], items: VectorTable | None) -> VectorTable | None:
+    """That of the parts side by side; of one tied part, whose columns come first in ``items``, tied to these."""
+    if items is None or len(parts) != 1 or not isinstance(tie := parts[0][1].projection, TiedTable):
+        return _beside([(factor * _size(model), model.projection) for factor, model in parts])
+    factor, size = parts[0][0], _size(parts[0][1])
+    return TiedTable(items, tie.scale, tie.columns * np.float32(factor * size**2))
 
 
 def _size(model: ServingModel) -> float:

@@ -82,10 +82,12 @@ def export(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
 
     Networks, sparse filters and those of low rank have one, ``exact``; other filters have low rank plus sparse in the
     splits of :func:`forms`, the first of them as the parameters say; a blend has the forms of its filters. What has a
-    low rank alone is also there ``tied``. Raises UserError for a model of no family.
+    low rank alone is also there ``tied``, in a blend with networks too. Raises UserError for a model of no family.
     """
     if isinstance(model, BlendModel):
         parts = [(factor, _plain(part, graph, params, seed, memory_mb)) for factor, part in model.parts]
+        if sum(any(map(_low_rank_alone, forms.values())) for _, forms in parts) == 1:
+            parts = [(factor, _with_tie(forms)) for factor, forms in parts]
         return _with_tie(blends(parts, model.popularity))
     return _with_tie(_plain(model, graph, params, seed, memory_mb))
 
@@ -104,8 +106,12 @@ def _plain(model: Model, graph: Graph, params: Export, seed: int, memory_mb: int
 
 def _with_tie(made: dict[str, ServingModel]) -> dict[str, ServingModel]:
     """The forms, and the one of low rank alone with one table instead of two, where all is folded in."""
-    low = [model for model in made.values() if model.rank and model.projected == model.rank and model.sparse is None]
-    return {**made, TIED: tied(low[0])} if low else made
+    low = [model for model in made.values() if _low_rank_alone(model)]
+    return {**made, TIED: tied(low[0])} if low and TIED not in made else made
+
+
+def _low_rank_alone(model: ServingModel) -> bool:
+    return 0 < model.rank == model.projected and model.sparse is None
 
 
 def _two_towers(model: VectorModel, graph: Graph) -> ServingModel:

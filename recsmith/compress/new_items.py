@@ -97,7 +97,7 @@ def _vectors(model: ServingModel, known: Seen, fresh: Seen) -> tuple[VectorTable
 def _projection(table: VectorTable, items: VectorTable, rows: np.ndarray) -> VectorTable:
     if not isinstance(table, TiedTable):
         return appended(table, rows)
-    base = items.rows(np.arange(table.shape[0], items.shape[0])) * table.columns
+    base = items.rows(np.arange(table.shape[0], items.shape[0]))[:, : table.shape[1]] * table.columns
     scale = (base * rows).sum(axis=1) / np.maximum((base**2).sum(axis=1), 1e-30)
     return TiedTable(items, scales_like(table.scale, np.maximum(scale, table.scale.min())), table.columns)
 

@@ -34,7 +34,8 @@ def mixable(model: ServingModel) -> list[np.ndarray]:
     """Columns that a turn may mix with each other: those of a tied model of the same factor, and those that are
     projected on apart from those that are stored."""
     tie = model.projection
-    factors = tie.columns if isinstance(tie, TiedTable) else np.arange(model.rank) < model.projected
+    factors = np.full(model.rank, np.inf)
+    factors[: model.projected] = tie.columns if isinstance(tie, TiedTable) else 1
     return [np.flatnonzero(factors == factor) for factor in np.unique(factors)]
 
 

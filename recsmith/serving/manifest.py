@@ -11,8 +11,9 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 
 FORMAT = "recsmith-bundle"
-VERSION = 3
-"""1: dense tables; 2: packed, product-quantised and tied ones too; 3: those that are scanned and re-ranked."""
+VERSION = 4
+"""1: dense tables; 2: packed, product-quantised and tied ones too; 3: those that are scanned and re-ranked; 4: those
+that are tied to the first columns alone."""
 NAME = "manifest.json"
 
 

@@ -15,7 +15,8 @@ from recsmith.serving.vector_table import VectorTable
 class TiedTable(VectorTable):
     """``W = diag(scale) V diag(columns)``: one number a row is stored beside ``V``, which is counted where it lies.
 
-    Shapes: base ``V`` (n, r); scale (n,) float16 | float32, positive; columns (r,) float32.
+    Of the first columns of ``V`` where ``columns`` are fewer than its own: the others are no part of a projection.
+    Shapes: base ``V`` (n, r); scale (n,) float16 | float32, positive; columns (p,) float32, p at most r.
     Raises UserError where the parts do not fit together.
     """
 
@@ -25,12 +26,13 @@ class TiedTable(VectorTable):
 
     def check(self) -> None:
         check_scales(self.scale, (self.base.shape[0],))
-        if self.columns.shape != (self.base.shape[1],) or not np.isfinite(self.columns).all():
-            raise UserError(f"A tied table of {self.base.shape[1]} columns has one finite factor for each.")
+        fits = self.columns.ndim == 1 and 0 < len(self.columns) <= self.base.shape[1]
+        if not fits or not np.isfinite(self.columns).all():
+            raise UserError(f"A table tied to {self.base.shape[1]} columns has a finite factor for each or the first.")
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.base.shape
+        return self.base.shape[0], len(self.columns)
 
     @property
     def precision(self) -> str:
@@ -42,10 +44,12 @@ class TiedTable(VectorTable):
         return self.scale.nbytes + self.columns.nbytes
 
     def rows(self, index: np.ndarray | slice) -> np.ndarray:
-        return self.base.rows(index) * self.columns * self.scale[index, None].astype(np.float32)
+        rows = self.base.rows(index)[:, : len(self.columns)]
+        return rows * self.columns * self.scale[index, None].astype(np.float32)
 
     def combined(self, indptr: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return self.base.combined(indptr, index, weights * self.scale[index].astype(np.float32)) * self.columns
+        sums = self.base.combined(indptr, index, weights * self.scale[index].astype(np.float32))
+        return sums[:, : len(self.columns)] * self.columns
 
     def take(self, index: np.ndarray) -> TiedTable:
         return TiedTable(self.base.take(index), self.scale[index], self.columns)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from recsmith.compress.export import TIED, export
+from recsmith.compress.contract import Calibration, Knobs
+from recsmith.compress.export import TIED, VECTORS, export
 from recsmith.compress.histories import histories
+from recsmith.compress.methods import Recipe
 from recsmith.config.compress import Export
 from recsmith.engine.blend import spread
 from recsmith.engine.fit import FitSettings, fit
@@ -20,6 +22,7 @@ from recsmith.errors import UserError
 from recsmith.graph.graph import Graph, from_edges
 from recsmith.model.architecture import Blend, Filter, Gnn, architecture, describe
 from recsmith.serving.model import Query, top_k
+from recsmith.serving.tied import TiedTable
 
 SETTINGS = FitSettings(device="cpu", threads=1, max_epochs=4, batch_size=64)
 NETWORK = Gnn(operators=("lightgcn",), dimension=4, learning_rate=0.05)
@@ -77,6 +80,22 @@ def test_what_is_served_ranks_like_the_exact_blend(graph: Graph, parts: tuple[An
     for name, form in forms.items():
         found, _ = top_k(form, histories(graph), 5)
         assert (found == expected).mean() > (0.85 if name == TIED else 0.97)
+
+
+def test_the_filter_of_a_blend_with_a_network_is_tied_to_its_own_columns(graph: Graph) -> None:
+    fitted = fit(blend(NETWORK, RIDGE), graph, SETTINGS)
+    forms = export(fitted.model, graph, Export(rank=25, top_k=0), SETTINGS.seed, 500)
+    assert list(forms) == [VECTORS, TIED]
+    plain, small = forms[VECTORS], forms[TIED]
+    assert isinstance(small.projection, TiedTable)
+    assert small.projection.base is small.item_vectors
+    assert (small.projected, small.rank) == (plain.projected, plain.rank)
+    assert small.model_bytes < plain.model_bytes
+    everybody = histories(graph)
+    assert np.corrcoef(small.scores(everybody).ravel(), plain.scores(everybody).ravel())[0, 1] > 0.99
+    quantised = Recipe(Knobs("int4"), TIED).apply(forms, Calibration(everybody, 1))
+    assert isinstance(quantised.projection, TiedTable)
+    assert np.corrcoef(quantised.scores(everybody).ravel(), plain.scores(everybody).ravel())[0, 1] > 0.9
 
 
 def test_people_who_are_not_stored_are_folded_in_by_both_parts(graph: Graph) -> None:

@@ -192,7 +192,7 @@ def test_a_truncated_or_missing_file_is_named(tmp_path: Path, file: str) -> None
 def test_foreign_and_newer_bundles_are_refused_by_name(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "b")
     rewritten(folder, version=99)
-    with pytest.raises(UserError, match=r"version 99 was written by a newer Recsmith.* version 3\. Update"):
+    with pytest.raises(UserError, match=r"version 99 was written by a newer Recsmith.* version 4\. Update"):
         load(folder)
     for version in (None, "3", -1, True):
         rewritten(folder, version=version)

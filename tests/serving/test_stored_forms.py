@@ -115,7 +115,7 @@ def test_scales_that_are_not_positive_and_finite_are_refused(scale: float) -> No
 
 
 def test_parts_that_do_not_fit_or_hold_nan_are_refused() -> None:
-    with pytest.raises(UserError, match="1, 2 or 4 bits, not 8"):
+    with pytest.raises(UserError, match="2, 4 or 16 finite levels"):
         replace(packed(4), levels=np.zeros(8, np.float32))
     with pytest.raises(UserError, match="finite levels"):
         replace(packed(1), levels=np.array([np.nan, 1], np.float32))
@@ -131,8 +131,8 @@ def test_parts_that_do_not_fit_or_hold_nan_are_refused() -> None:
         replace(product(), columns=13)
     with pytest.raises(UserError, match="do not fit books"):
         replace(product(), books=np.ones((3, 7, 3), np.float16))
-    with pytest.raises(UserError, match="one finite factor for each"):
-        replace(tied(), columns=np.ones(2, np.float32))
+    with pytest.raises(UserError, match="finite factor for each or the first"):
+        replace(tied(), columns=np.ones(R + 1, np.float32))
     with pytest.raises(UserError, match="at least one is due"):
         replace(reranked(), count=0)
     with pytest.raises(UserError, match="cannot be scanned"):
@@ -141,3 +141,14 @@ def test_parts_that_do_not_fit_or_hold_nan_are_refused() -> None:
         table({**of_table("name.exact", dense()), "name.rerank": np.array([7], np.uint32)}, "name")
     with pytest.raises(UserError, match="no form of a table"):
         table({"name.else": np.ones(1)}, "name")
+
+
+def test_a_table_tied_to_the_first_columns_alone_is_read_back_and_sums_what_it_has() -> None:
+    one = TiedTable(packed(4), np.linspace(1, 2, N, dtype=np.float32), np.array([2, -1, 3], np.float32))
+    again = table(of_table("name", one), "name", one.base)
+    assert again is not None
+    expected = one.base.dequantised()[:, :3] * one.columns * one.scale[:, None]
+    np.testing.assert_allclose(again.dequantised(), expected, rtol=1e-6)
+    weights = np.array([1, 2, 3], np.float32)
+    sums = one.combined(np.array([0, 2, 2, 3]), np.array([4, 7, 4]), weights)
+    np.testing.assert_allclose(sums, [expected[4] + 2 * expected[7], np.zeros(3), 3 * expected[4]], rtol=1e-5)
