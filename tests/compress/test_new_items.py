@@ -12,6 +12,7 @@ from scipy import sparse
 from recsmith.__main__ import main
 from recsmith.compress import int4, int8, pack, product
 from recsmith.compress.append_rows import appended
+from recsmith.compress.blend import blend
 from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.new_items import Arrivals, extended, joined
 from recsmith.compress.tie import tied
@@ -40,6 +41,10 @@ def batch_of(matrix: np.ndarray) -> Batch:
 
 
 def model_of(family: str, known: np.ndarray) -> ServingModel:
+    if family.endswith("blend"):
+        first = "tied" if family.startswith("tied") else "filter"
+        parts = [(1.0, model_of(first, known)), (0.5, model_of("two towers", known))]
+        return blend(parts, known.sum(axis=0).astype(np.float32))
     counts = known.sum(axis=0).astype(np.float32)
     normal = known / np.sqrt(np.maximum(known.sum(axis=1), 1))[:, None] / np.sqrt(np.maximum(counts, 1))
     left, values, right = np.linalg.svd(normal, full_matrices=False)
@@ -61,7 +66,7 @@ def model_of(family: str, known: np.ndarray) -> ServingModel:
     return tied(low) if family == "tied" else low
 
 
-FAMILIES = ("two towers", "filter", "sparse", "tied", "int8", "int4", "product")
+FAMILIES = ("two towers", "filter", "sparse", "tied", "int8", "int4", "product", "blend", "tied blend")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
