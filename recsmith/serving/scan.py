@@ -12,7 +12,7 @@ from recsmith.serving.vector_table import VectorTable
 
 LEAST = np.finfo(np.float32).min
 FEW = 16
-"""Times k items a query are scored exactly without a second look at how far off they may be."""
+"""Times k items a query are scored exactly without a look at how far off each of them may be."""
 
 
 def scan(
@@ -40,14 +40,16 @@ def scan(
         estimate += rest
     if hide is not None:
         hide(estimate)
-    top = reached(estimate, min(k, estimate.shape[1]))
-    near = top - 2 * (off @ sketch.longest) - ROUNDING * np.abs(top)
+    wanted = min(k, estimate.shape[1])
+    top = reached(estimate, wanted)
+    may = estimate >= _below(top, 2 * (off @ sketch.longest))
+    if np.count_nonzero(may) > FEW * k * len(queries):
+        slack = off @ sketch.lengths.T
+        least = _below(reached(estimate - slack, wanted), 0)
+        slack += estimate
+        may = slack >= least
     # The flat form finds few among many far faster than that of two dimensions.
-    query, place = np.divmod(np.flatnonzero(estimate >= np.maximum(near, LEAST)[:, None]), estimate.shape[1])
-    if len(place) > FEW * k * len(queries):
-        slack = np.einsum("mc,mc->m", off[query], sketch.lengths[place])
-        kept = _within(query, place, estimate[query, place], slack, len(queries), k)
-        query, place = query[kept], place[kept]
+    query, place = np.divmod(np.flatnonzero(may), estimate.shape[1])
     found = place if items is None else items[place]
     values = np.einsum("mr,mr->m", table.rows(found), queries[query])
     if rest is not None:
@@ -55,9 +57,6 @@ def scan(
     return ordered(query, found, values, len(queries), k)
 
 
-def _within(
-    query: np.ndarray, place: np.ndarray, about: np.ndarray, slack: np.ndarray, count: int, k: int
-) -> np.ndarray:
-    """Which entries may, by their own bounds, be among the ``k`` best of their query. Shapes: (m,) -> (m,) bool."""
-    least = ordered(query, place, about - slack, count, k)[1][:, -1]
-    return about + slack >= (least - ROUNDING * np.abs(least))[query]
+def _below(scores: np.ndarray, slack: np.ndarray | float) -> np.ndarray:
+    """What is less by ``slack`` and rounding; above what may not be chosen. Shapes: (B,) -> (B, 1)."""
+    return np.maximum(scores - slack - ROUNDING * np.abs(scores), LEAST)[:, None]
