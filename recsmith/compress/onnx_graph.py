@@ -6,37 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from recsmith.compress.onnx_tables import Graph, rows
 from recsmith.errors import UserError
 from recsmith.serving.model import ServingModel
-from recsmith.serving.tables import Table
-from recsmith.serving.vector_table import VectorTable
 
 OPSET = 17
 IR_VERSION = 9
 """Old enough for every onnxruntime of the last years."""
-
-
-class _Graph:
-    """Nodes and constants, as they are added."""
-
-    def __init__(self, onnx: Any) -> None:
-        self.onnx, self.nodes, self.constants = onnx, [], []
-
-    def constant(self, name: str, values: np.ndarray) -> str:
-        self.constants.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], **attributes))
-        return output
-
-    def table(self, name: str, table: VectorTable) -> str:
-        """The rows as float32; int8 is stored as it is, other forms as float32."""
-        if not isinstance(table, Table) or table.scale is None:
-            return self.constant(name, table.dequantised())
-        codes = self.constant(f"{name}.values", table.values)
-        scale = self.constant(f"{name}.scale", table.scale.astype(np.float32))
-        return self.add("DequantizeLinear", [codes, scale], name, axis=0)
 
 
 def graph(model: ServingModel, k: int, digest: str) -> Any:
@@ -54,9 +30,9 @@ def graph(model: ServingModel, k: int, digest: str) -> Any:
         )
     if 0 < model.projected < model.rank:
         raise UserError("This model is a blend of folded and stored vectors, which ONNX export does not take.")
-    made = _Graph(onnx)
-    vectors = made.table("item_vectors", model.item_vectors)
-    query = _query(made, model)
+    made = Graph(onnx)
+    vectors = rows(made, "item_vectors", model.item_vectors)
+    query = _query(made, model, vectors)
     scores = made.add("MatMul", [query, made.add("Transpose", [vectors], "columns", perm=[1, 0])], "product")
     _top(made, model, scores, min(k, model.n_items))
     return _model(made, model, min(k, model.n_items), digest)
@@ -70,21 +46,22 @@ def _library() -> Any:
     return onnx
 
 
-def _query(made: _Graph, model: ServingModel) -> str:
+def _query(made: Graph, model: ServingModel, vectors: str) -> str:
     """(1, r): the person's vector, stored, or the weighted sum of the history's rows of the projection."""
     if model.projection is None:
         if model.user_vectors is None:
             raise UserError("This model stores no vectors of people, so that ONNX has nothing to score with.")
-        return made.add("Gather", [made.table("user_vectors", model.user_vectors), "user"], "query", axis=0)
-    rows = made.add("Gather", [made.table("projection", model.projection), "history"], "rows", axis=0)
+        return made.add("Gather", [rows(made, "user_vectors", model.user_vectors), "user"], "query", axis=0)
+    folded = rows(made, "projection", model.projection, vectors)
+    touched = made.add("Gather", [folded, "history"], "touched", axis=0)
     column = made.add("Unsqueeze", ["weights", made.constant("one", np.array([1]))], "column")
     return made.add(
-        "ReduceSum", [made.add("Mul", [rows, column], "weighed"), made.constant("zero", np.array([0]))], "query"
+        "ReduceSum", [made.add("Mul", [touched, column], "weighed"), made.constant("zero", np.array([0]))], "query"
     )
 
 
-def _top(made: _Graph, model: ServingModel, scores: str, k: int) -> None:
-    popular = made.constant("popularity", model.popularity.astype(np.float32)[None])
+def _top(made: Graph, model: ServingModel, scores: str, k: int) -> None:
+    popular = made.read_as("FLOAT", "popularity", model.popularity[None])
     length = made.add("Size", ["history"], "length")
     empty = made.add("Equal", [length, made.constant("none", np.array(0))], "empty")
     chosen = made.add("Where", [empty, popular, scores], "chosen")
@@ -98,7 +75,7 @@ def _top(made: _Graph, model: ServingModel, scores: str, k: int) -> None:
     made.nodes.append(made.onnx.helper.make_node("TopK", [left, count], ["scores", "items"], axis=1))
 
 
-def _model(made: _Graph, model: ServingModel, k: int, digest: str) -> Any:
+def _model(made: Graph, model: ServingModel, k: int, digest: str) -> Any:
     helper, kinds = made.onnx.helper, made.onnx.TensorProto
     inputs = [
         helper.make_tensor_value_info("history", kinds.INT64, ["h"]),
