@@ -182,15 +182,17 @@ def check_free(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise UserError(f"port {port} is taken{_by(port)}. Choose another: make up PORT={port + 1}") from error
+            raise UserError(f"port {port} is taken by {_by(port)}. Choose another: make up PORT={port + 1}") from error
 
 
 def _by(port: int) -> str:
+    """Who listens on ``port``, where the system tells this user."""
     try:
         found = psutil.net_connections("tcp")
-    except psutil.Error:
-        return ""
-    return next((f" by process {one.pid}" for one in found if one.laddr and one.laddr.port == port and one.pid), "")
+        pid = next(one.pid for one in found if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid)
+        return f"process {pid} ({redact(' '.join(psutil.Process(pid).cmdline()))[:100]})"
+    except (psutil.Error, StopIteration):
+        return "a process that this user may not see"
 
 
 def _worker(pool: str) -> str:

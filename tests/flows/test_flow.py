@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+from prefect.exceptions import FailedRun
 from pydantic import ValidationError
 
 from flows import service
+from flows.logs import OF_RUNS, plain
 from flows.pipeline import Request, environment, kind_of, main, pipeline
 from flows.repro import Sections, command, reason
 from stages._stage import STAGES
@@ -163,6 +165,24 @@ def test_a_stage_that_takes_too_long_is_ended_and_named(line: Path, monkeypatch:
     state = pipeline(Request(stages=("ingest", "validate"), stage_minutes=0.1), return_state=True)
     assert (state.name, state.message) == ("TooLong", "ingest: longer than 0.1 minutes, ended")
     assert not (line / "data/validate").exists()
+
+
+def test_the_log_ends_with_the_error_in_one_line_and_keeps_tracebacks_of_defects(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger = logging.getLogger("runs")
+    logger.addFilter(plain)
+    for error in (FailedRun("split: out of luck"), ValueError("a defect")):
+        try:
+            raise error
+        except (FailedRun, ValueError):
+            logger.error("Engine execution exited with unexpected exception", exc_info=True)
+    logger.error("Task run failed", exc_info=True)
+    failed, defect, task = caplog.records
+    assert (failed.getMessage(), failed.exc_info) == ("split: out of luck", None)
+    assert defect.exc_info is not None
+    assert (task.getMessage(), task.exc_info) == ("Task run failed", None)
+    assert all(plain in logging.getLogger(name).filters for name in OF_RUNS)
 
 
 def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

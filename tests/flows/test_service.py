@@ -192,7 +192,8 @@ def test_a_taken_port_and_an_unknown_pool_are_told_and_nothing_is_started(worksp
         port = str(taken.getsockname()[1])
         refused = workspace.run("python", "-m", "flows.service", "up", "--port", port)
     assert refused.returncode == 1
-    assert refused.stdout.startswith(f"port {port} is taken by process {os.getpid()}. Choose another: make up PORT=")
+    assert refused.stdout.startswith(f"port {port} is taken by process {os.getpid()} (")
+    assert f"). Choose another: make up PORT={int(port) + 1}" in refused.stdout
     refused = workspace.run("python", "-m", "flows.service", "up", env={"RECSMITH_POOLS": "gpus"})
     assert refused.stdout == "RECSMITH_POOLS = 'gpus' is unknown. Known: gpu, local-process.\n"
     assert not (workspace.root / ".work/prefect").exists()
