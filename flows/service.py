@@ -189,7 +189,8 @@ def _by(port: int) -> str:
     """Who listens on ``port``, where the system tells this user."""
     try:
         found = psutil.net_connections("tcp")
-        pid = next(one.pid for one in found if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid)
+        listening = (one for one in found if one.status == psutil.CONN_LISTEN and one.pid)
+        pid = next(one.pid for one in listening if one.laddr and one.laddr.port == port)
         return f"process {pid} ({redact(' '.join(psutil.Process(pid).cmdline()))[:100]})"
     except (psutil.Error, StopIteration):
         return "a process that this user may not see"
