@@ -108,8 +108,8 @@ def test_a_line_killed_again_and_again_comes_to_its_end(
     workspace = copy_of(finished)
     kit.forget(workspace, *finished.lock())
     for seed in itertools.count(600):
-        # Later and later: a busy machine may need longer than that for the first trial of a search.
-        started, moment = time.monotonic(), 3 + (seed - 580) * kit.dice(seed).random()
+        # Later and later: a busy machine may need minutes for the first trial of a search.
+        started, moment = time.monotonic(), 3 + 20 * 1.1 ** (seed - 600) * kit.dice(seed).random()
         with kit.tidy(workspace):
             running = kit.start(workspace, "dvc", "repro")
             with suppress(subprocess.TimeoutExpired):
