@@ -162,7 +162,13 @@ def tidy(workspace: Workspace) -> Iterator[None]:
 
 
 def nothing_left(workspace: Workspace, finished: Workspace) -> None:
-    """After a hurt, all processes gone: every lock is free and every out that is there is whole."""
+    """After a hurt, all processes gone: every lock is free and every out that is there is whole.
+
+    Locks are waited for: the threads of a killed process may die, and let go, after it has left the list.
+    """
+    end = time.monotonic() + PATIENCE
+    while taken(workspace) and time.monotonic() < end:
+        time.sleep(0.1)
     assert not taken(workspace)
     assert not halves(workspace, finished)
 

@@ -146,20 +146,29 @@ def test_a_cut_network_keeps_nobody_waiting(
 ) -> None:
     monkeypatch.delenv("WANDB_MODE")
     workspace, started = copy_of(finished), time.monotonic()
-    kit.forget(workspace, "graph")
+    before, alone = _mirrored(workspace), _seconds_of_graph(workspace, {"WANDB_MODE": "disabled"})
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         if not accepts:
             server.close()
-        env = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": address}
-        before = time.monotonic()
-        kit.run(workspace, *kit.repro("graph"), env=env)
-    assert time.monotonic() - before < kit.PATIENCE
-    assert list((workspace.root / ".work/wandb").glob("offline-run-*")), "nothing was mirrored"
+        cut = _seconds_of_graph(workspace, {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": address})
+    assert cut - alone < kit.PATIENCE
+    assert len(_mirrored(workspace) - before) == 1, "nothing was mirrored"
     kit.as_undisturbed(workspace, finished, "graph")
     seconds = round(time.monotonic() - started, 1)
     what = "silent" if accepts else "refused"
     note(Row("network", 0, "W&B's server", what, "from the start", "offline run kept, same md5s", seconds))
+
+
+def _mirrored(workspace: Workspace) -> set[Path]:
+    return set((workspace.root / ".work/wandb").glob("offline-run-*"))
+
+
+def _seconds_of_graph(workspace: Workspace, env: dict[str, str]) -> float:
+    kit.forget(workspace, "graph")
+    started = time.monotonic()
+    kit.run(workspace, *kit.repro("graph"), env=env)
+    return time.monotonic() - started
 
 
 @pytest.mark.parametrize("seed", range(900, 903))
