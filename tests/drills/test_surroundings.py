@@ -146,7 +146,7 @@ def test_a_cut_network_keeps_nobody_waiting(
 ) -> None:
     monkeypatch.delenv("WANDB_MODE")
     workspace, started = copy_of(finished), time.monotonic()
-    before, alone = _mirrored(workspace), _seconds_of_graph(workspace, {"WANDB_MODE": "disabled"})
+    alone, before = _seconds_of_graph(workspace, {"WANDB_MODE": "offline"}), _mirrored(workspace)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         if not accepts:
