@@ -152,7 +152,7 @@ def test_a_cut_network_keeps_nobody_waiting(
         if not accepts:
             server.close()
         cut = _seconds_of_graph(workspace, {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": address})
-    assert cut - alone < kit.PATIENCE
+    assert cut < 2 * alone + kit.PATIENCE, "beside a run that is meant to be offline; a busy machine is slow at both"
     assert len(_mirrored(workspace) - before) == 1, "nothing was mirrored"
     kit.as_undisturbed(workspace, finished, "graph")
     seconds = round(time.monotonic() - started, 1)
