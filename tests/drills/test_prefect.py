@@ -73,27 +73,6 @@ def test_a_hurt_run_leaves_nothing_and_the_next_one_completes(
     note(Row("prefect", seed, target, number.name, f"{moment:.2f} s into {stage}", outcome, seconds))
 
 
-def test_a_run_outlives_a_server_that_is_restarted_in_the_middle_of_it(
-    service: Service, finished: Workspace, note: Note
-) -> None:
-    workspace, stages, started = Workspace(service.root), ["search", *STAGES], time.monotonic()
-    kit.forget(workspace, *stages)
-    run = service.run("pipeline/pipeline", stages=stages)
-    until(lambda: kit.find(workspace, "stages.search"))
-    server = _process(workspace, "server")
-    server.terminate()
-    server.wait(kit.PATIENCE)
-    again = service.command("up")
-    assert again.returncode == 0, again.stdout
-    assert _of_runs(workspace), "the run was over before the server was back"
-    assert service.finished(run)["type"] == "COMPLETED"
-    until(lambda: not _of_runs(workspace))
-    kit.nothing_left(workspace, finished)
-    kit.as_undisturbed(workspace, finished, *stages)
-    seconds = round(time.monotonic() - started, 1)
-    note(Row("prefect", 1008, "server", "restart", "in search", "the run went on and completed", seconds))
-
-
 def _process(workspace: Workspace, target: str) -> psutil.Process:
     """Server or worker by the note of ``make up``; the flow is whoever started the guard of the line."""
     if target == "flow":
