@@ -60,6 +60,7 @@ class Stream:
 
     def _expire(self) -> None:
         self.timed_out = True
+        _pipe(self._child.stdin).close()  # a guard that has yet to start the command ends it, too
         self._end_all()
 
     def _end_all(self) -> None:

@@ -36,6 +36,12 @@ def test_what_chance_gives_is_taken_off() -> None:
     assert excess(np.array([0, 90]), np.array([90, 0])) > 0.9
 
 
+def test_a_handful_of_events_of_the_usual_kinds_is_no_drift() -> None:
+    random, shares = np.random.default_rng(1), [0.6, 0.3, 0.1]
+    few = [excess(random.multinomial(3, shares), random.multinomial(900, shares)) for _ in range(100)]
+    assert sum(value > Drift().events for value in few) <= 5
+
+
 def found(new: list[Event], before: list[Event], usual: float | None = None) -> Report:
     known = table(before)
     users, items = (pa.array(sorted(set(known[name].to_pylist()))) for name in ("user_id", "item_id"))
