@@ -119,7 +119,7 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def excess(new: np.ndarray, reference: np.ndarray, draws: int = DRAWS) -> float:
-    """The divergence of two counts less the largest of ``draws`` pairs of their sizes from both together, never below 0.
+    """The divergence of two counts less the largest of ``draws`` draws of their sizes from both together; at least 0.
 
     Shapes: (n,) counts of the same labels.
     """
