@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_a_handful_of_events_of_the_usual_kinds_is_no_drift() -> None:
     assert sum(value > Drift().events for value in few) <= 5
 
 
-def found(new: list[Event], before: list[Event], usual: float | None = None) -> Report:
+def found(new: Sequence[Event], before: Sequence[Event], usual: float | None = None) -> Report:
     known = table(before)
     users, items = (pa.array(sorted(set(known[name].to_pylist()))) for name in ("user_id", "item_id"))
     return compare(table(new), known, users, items, usual, Drift())
