@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -29,12 +30,23 @@ def check_server(server: str) -> str:
         answer = requests.post(f"{server}/graphql", json={"query": WHO}, auth=("api", key), timeout=ASK_SECONDS)
     except requests.RequestException as error:
         raise UserError(f"{server} does not answer ({type(error).__name__}). Nothing is lost: run it again.") from error
-    viewer = ((answer.json().get("data") or {}).get("viewer") or {}) if answer.ok else {}
+    viewer = _viewer(answer) if answer.ok else {}
     if answer.status_code in (401, 403) or (answer.ok and not viewer):
         raise UserError(f"{server} refuses the key: it is wrong or expired. Export the right one as WANDB_API_KEY.")
     if not answer.ok:
         raise UserError(f"{server} answers {answer.status_code} {answer.reason}. Nothing is lost: run it again later.")
     return str(viewer.get("entity") or viewer.get("username"))
+
+
+def _viewer(answer: requests.Response) -> dict[str, Any]:
+    """Who W&B says that we are; UserError where it is not W&B that answers (a portal, a proxy, another address)."""
+    try:
+        return (answer.json()["data"] or {}).get("viewer") or {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{answer.url} answers, but not as W&B does. Correct WANDB_BASE_URL, or unset it (then: {HOST}); a login "
+            "page of the network may be in between, too. Nothing is lost: run it again."
+        ) from error
 
 
 def uploaded(run: Path) -> bool:

@@ -80,7 +80,7 @@ def compare(
         labels, reference, found = _counted(values(before), values(new))
         distance = excess(found, reference)
         limit = getattr(limits, name)
-        add(Finding(name, distance, limit, f"Jensen-Shannon divergence {distance:.3f} beyond what chance gives"))
+        add(Finding(name, distance, limit, "Jensen-Shannon divergence beyond what chance gives"))
         report.shares[name] = _shares(labels, reference, found)
     return report
 

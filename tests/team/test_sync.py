@@ -73,6 +73,14 @@ def test_no_key_and_no_server_are_told_apart(project: Path) -> None:
     assert (no_key.returncode, away.returncode) == (1, 1)
 
 
+def test_a_server_that_is_not_wandb_is_said_in_a_line(project: Path) -> None:
+    with serving(b"<html>Sign in to this network</html>") as server:
+        result = run(project, *SYNC, env=env(project, server, KEY))
+    assert result.returncode == 1
+    assert f"{server}/graphql answers, but not as W&B does. Correct WANDB_BASE_URL" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
 def test_a_stage_with_a_wrong_key_goes_on_offline(tmp_path: Path) -> None:
     with serving() as server:
         command = ("env", "-u", "WANDB_MODE", sys.executable, "-c", RECORD)

@@ -19,10 +19,14 @@ class Handler(BaseHTTPRequestHandler):
     """Answers queries by their name, and takes every file."""
 
     protocol_version = "HTTP/1.1"
+    page: bytes | None = None
+    """Answered to everything, where it is set: as a portal of a network does."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not self.path.endswith("/graphql"):
+        if self.page is not None:
+            self._sent(200, "text/html", self.page)
+        elif not self.path.endswith("/graphql"):
             self._answer(200, {})
         elif self.headers.get("Authorization") != RIGHT:
             self._answer(401, {"errors": [{"message": "user is not logged in"}]})
@@ -46,9 +50,11 @@ class Handler(BaseHTTPRequestHandler):
         return {}
 
     def _answer(self, status: int, value: dict[str, Any]) -> None:
-        body = json.dumps(value).encode()
+        self._sent(status, "application/json", json.dumps(value).encode())
+
+    def _sent(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -67,9 +73,9 @@ class Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Yield its address."""
-    server = Quiet(("127.0.0.1", 0), Handler)
+def serving(page: bytes | None = None) -> Iterator[str]:
+    """Yield its address; ``page`` is all that it answers, where given."""
+    server = Quiet(("127.0.0.1", 0), type("Answering", (Handler,), {"page": page}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
