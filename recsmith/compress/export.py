@@ -23,6 +23,8 @@ from recsmith.serving.model import ServingModel
 from recsmith.serving.tables import SparseTable, Table
 
 EXACT, BOTH, VECTORS, ENTRIES, TIED = "exact", "both", "low rank", "sparse", "tied"
+NEGLIGIBLE = 1e-5
+"""Share of the lengths of two rows below which an entry is rounding of their product."""
 ENTRIES_A_COLUMN = 8 / 6
 """Entries of ``S`` (4 bytes, and 2 for the place) for the bytes of one number in both V and W."""
 
@@ -145,10 +147,18 @@ def _filter(model: FilterModel, splits: dict[str, Split], seed: int, memory_mb: 
             popularity=popularity,
             item_vectors=Table(low[1]) if split.rank else None,
             projection=Table(low[0]) if split.rank else None,
-            sparse=_from_csr(entries[name]) if name in entries else None,
+            sparse=_from_csr(_missed(entries[name], low) if split.rank else entries[name]) if name in entries else None,
         )
         for name, split in splits.items()
     }
+
+
+def _missed(entries: sparse.csr_matrix, low: tuple[np.ndarray, np.ndarray]) -> sparse.csr_matrix:
+    """``entries`` without what is rounding of the low rank: where that is all of the filter, nothing is left."""
+    found = entries.tocoo()
+    left, right = (np.linalg.norm(side, axis=1) for side in low)
+    told = np.abs(found.data) > NEGLIGIBLE * left[found.row] * right[found.col]
+    return sparse.csr_matrix((found.data[told], (found.row[told], found.col[told])), shape=found.shape)
 
 
 def _from_csr(matrix: sparse.csr_matrix) -> SparseTable:

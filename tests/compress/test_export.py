@@ -6,7 +6,7 @@ import pytest
 from planted_models import N_ITEMS, RANK, PlantedFilter, filter_model, graph, low_rank, served, vector_model
 
 from recsmith.compress.choose import Recipe, Row, export_loss
-from recsmith.compress.contract import Knobs
+from recsmith.compress.contract import Calibration, Knobs
 from recsmith.compress.export import BOTH, ENTRIES, EXACT, TIED, VECTORS, export, forms
 from recsmith.compress.filter_rows import FilterRows
 from recsmith.compress.histories import histories
@@ -92,6 +92,20 @@ def test_a_filter_comes_in_four_forms_and_a_network_in_one() -> None:
     assert made[ENTRIES].model_bytes == pytest.approx(made[BOTH].model_bytes, rel=0.1)
     assert list(export(vector_model(), graph(), Export(), 7, 100)) == [EXACT]
     assert list(forms(Export(rank=8, top_k=0))) == [VECTORS]
+
+
+def test_a_filter_that_is_of_low_rank_has_no_entries_beside_it_and_takes_every_precision() -> None:
+    exact = filter_model(rest=0.0)
+    made = export(exact, graph(), Export(rank=N_ITEMS, top_k=12), 7, 100)
+    both = made[BOTH]
+    assert both.sparse is not None
+    assert len(both.sparse.data) == 0
+    off = ~np.eye(N_ITEMS, dtype=bool)
+    assert np.abs(dense(both) - exact.matrix)[off].max() < 1e-4 * np.abs(exact.matrix).max()
+    everybody = histories(graph())
+    for precision in ("float16", "int8", "int4"):
+        small = Recipe(Knobs(precision), BOTH).apply(made, Calibration(everybody, 7))
+        assert np.corrcoef(small.scores(everybody).ravel(), both.scores(everybody).ravel())[0, 1] > 0.9
 
 
 def test_columns_of_both_sides_are_of_equal_length() -> None:
