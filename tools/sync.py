@@ -12,12 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from recsmith.errors import UserError
 from stages._track import HOST, api_key
 
 RUNS = Path(".work/wandb")
 ASK_SECONDS = 10
+NO_ADDRESS = (MissingSchema, InvalidSchema, InvalidURL)
 WHO = "{ viewer { username entity } }"
 
 
@@ -28,6 +30,8 @@ def check_server(server: str) -> str:
         raise UserError("no key is set. Export WANDB_API_KEY (from your W&B settings page), or run wandb login.")
     try:
         answer = requests.post(f"{server}/graphql", json={"query": WHO}, auth=("api", key), timeout=ASK_SECONDS)
+    except NO_ADDRESS as error:
+        raise UserError(f"WANDB_BASE_URL = {server!r} is no address: write {HOST}, or unset it.") from error
     except requests.RequestException as error:
         raise UserError(f"{server} does not answer ({type(error).__name__}). Nothing is lost: run it again.") from error
     viewer = _viewer(answer) if answer.ok else {}

@@ -10,6 +10,9 @@ import pytest
 from small_projects import ROOT, done, run
 from wandb_server import KEY, serving
 
+from recsmith.errors import UserError
+from tools.sync import check_server
+
 RECORD = (
     "from pathlib import Path; from stages._track import Track\n"
     "t = Track('train', 'g', Path('.work/wandb')); t.log({'epoch': 1, 'loss': 0.5}, over='epoch'); t.finish()"
@@ -71,6 +74,12 @@ def test_no_key_and_no_server_are_told_apart(project: Path) -> None:
     away = run(project, *SYNC, env=env(project, "http://127.0.0.1:9", KEY))
     assert "http://127.0.0.1:9 does not answer" in away.stdout
     assert (no_key.returncode, away.returncode) == (1, 1)
+
+
+def test_an_address_without_its_scheme_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with pytest.raises(UserError, match=r"WANDB_BASE_URL = 'api.wandb.ai' is no address: write https://"):
+        check_server("api.wandb.ai")
 
 
 def test_a_server_that_is_not_wandb_is_said_in_a_line(project: Path) -> None:
