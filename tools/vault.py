@@ -193,7 +193,7 @@ def main() -> int:
     way = parser.parse_args().way
 
     def go() -> None:
-        key = from_environment(VARIABLE, "What is put away is encrypted.")
+        key = from_environment(VARIABLE, "What is put away is encrypted.", first=way == "lock")
         with workspace(way, os.environ.get("RECSMITH_RUN", "none"), "", say, away=True):
             (lock if way == "lock" else unlock)(Path.cwd(), key, say)
 

@@ -21,6 +21,6 @@ def run(args: argparse.Namespace) -> None:
     """Encrypt with the key in RECSMITH_KEY; the source stays."""
     if args.out.exists():
         raise UserError(f"{args.out} is there already; name another file, or remove it.")
-    key = from_environment(VARIABLE, "Encryption needs a key.")
+    key = from_environment(VARIABLE, "Encryption needs a key.", first=True)
     seal(args.source, args.out, key)
     print(f"{args.out}: {args.out.stat().st_size:,} bytes, encrypted with the key {key.fingerprint}")

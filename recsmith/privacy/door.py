@@ -46,7 +46,8 @@ def _maker(privacy: Privacy) -> Pseudonyms:
         if privacy.pseudonyms
         else "There are forgotten people, and only the key recognises them."
     )
-    made = Pseudonyms(from_environment(privacy.key_variable, why))
+    first = privacy.pseudonyms and privacy.key_fingerprint is None
+    made = Pseudonyms(from_environment(privacy.key_variable, why, first=first))
     if privacy.key_fingerprint is not None:
         made.check(privacy.key_fingerprint, "params.yaml: ingest.privacy.key_fingerprint asks for pseudonyms")
     return made

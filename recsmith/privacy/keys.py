@@ -39,14 +39,19 @@ class Key:
         return self.derived("fingerprint")[:4].hex()
 
 
-def from_environment(variable: str, why: str) -> Key:
-    """The key that ``variable`` holds; UserError says ``why`` it is needed where it is missing, or that it is short."""
+def from_environment(variable: str, why: str, *, first: bool = False) -> Key:
+    """The key that ``variable`` holds; UserError says ``why`` it is needed where it is missing, or that it is short.
+
+    Where this may be the ``first`` use of a key the error tells how one is made; elsewhere a new one would not fit.
+    """
     value = os.environ.get(variable, "")
     if not value:
-        raise UserError(f"{why} Set the environment variable {variable} to the key ({MAKE} makes a new one).")
+        raise UserError(
+            f"{why} Set the environment variable {variable} to the key{f' ({MAKE} makes one)' if first else ''}."
+        )
     if len(value) < SHORTEST:
         raise UserError(
-            f"The key in {variable} has {len(value)} characters and can be guessed; at least {SHORTEST} are due. "
-            f"{MAKE} makes one."
+            f"The key in {variable} has {len(value)} characters and can be guessed; at least {SHORTEST} are due"
+            + (f" ({MAKE} makes one)." if first else ".")
         )
     return Key(variable, value.encode())

@@ -186,3 +186,13 @@ def test_a_damaged_list_of_forgotten_people_is_named(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("key")
 def test_the_key_of_the_environment_is_the_one_that_is_used() -> None:
     assert from_environment(VARIABLE, "").fingerprint == MAKER.key.fingerprint
+
+
+@pytest.mark.parametrize("given", ["", "short"])
+def test_how_a_key_is_made_is_told_only_where_a_new_one_would_do(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, given)
+    with pytest.raises(UserError, match="token_hex"):
+        from_environment(VARIABLE, "", first=True)
+    with pytest.raises(UserError) as told:
+        from_environment(VARIABLE, "")
+    assert "token_hex" not in str(told.value)

@@ -27,7 +27,7 @@ from tools.forget import run as steps
 from tools.intact import objects
 from tools.remotes.ways import push
 
-pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.short, pytest.mark.timeout(3600)]
 SECRET = "a key that nobody guesses"
 MAKER = Pseudonyms(Key("RECSMITH_PSEUDONYM_KEY", SECRET.encode()))
 PEOPLE = [f"person-{n:03}@example.org" for n in range(30)]
@@ -128,7 +128,7 @@ def naming(workspace: Workspace, who: str) -> list[Path]:
     return [path for path, content in everything(workspace) if any(name in content for name in names)]
 
 
-def test_a_search_of_everything_finds_the_person_before_and_nowhere_after(project: Workspace) -> None:
+def test_a_search_of_everything_finds_the_person_before_and_nowhere_after(project: Workspace, full: bool) -> None:
     before = naming(project, WHO)
     assert {"project", "remote"} <= {path.relative_to(project.root.parent).parts[0] for path in before}
     assert any(".dvc" in path.parts for path in before)
@@ -143,6 +143,11 @@ def test_a_search_of_everything_finds_the_person_before_and_nowhere_after(projec
         json.loads((project.root / "data/champion/history.json").read_text())["digest"] == champion.manifest["digest"]
     )
     assert "objects of the remote team" in output
+    if full:
+        digest = load(project.root / "data/compress/bundle").manifest["digest"]
+        assert digest in done(project, "python", "-m", "recsmith", "lineage"), (
+            "the bundle that serves until the next run"
+        )
 
 
 def test_the_line_runs_again_without_them_even_where_they_come_in_again(here: Workspace, full: bool) -> None:

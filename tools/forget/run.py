@@ -51,17 +51,18 @@ class Task:
 def task(root: Path, name: str, say: Say) -> Task:
     """The task for an id; UserError where the key is missing or another one made what is here."""
     params = read_section(root / "params.yaml", "ingest", Ingest)
-    made = pseudonyms(params)
+    known = tombstones.read(root / FORGOTTEN)
+    made = pseudonyms(params, first=not (known or params.privacy.pseudonyms))
     if name != name.strip() or not name or fingerprint(name):
         raise UserError(f"{name!r} is no raw id: give the id as it stands in the source, without spaces around it.")
-    tombstones.read(root / FORGOTTEN).check(made)
+    known.check(made)
     return Task(root, params, made, person(name, made, workspace.specs(params)), made.tombstone(name), say)
 
 
-def pseudonyms(params: Ingest) -> Pseudonyms:
-    """Those under the key of the project."""
+def pseudonyms(params: Ingest, *, first: bool = False) -> Pseudonyms:
+    """Those under the key of the project; ``first`` where no key has been used yet."""
     why = "Forgetting needs the key: what recognises a forgotten person who comes in again is a keyed hash."
-    return Pseudonyms(from_environment(params.privacy.key_variable, why))
+    return Pseudonyms(from_environment(params.privacy.key_variable, why, first=first))
 
 
 def forget(task: Task, *, unseen: bool = False) -> Removed:

@@ -23,6 +23,7 @@ from stages._stage import DATA, STAGES, WORK
 from tools.forget.records import record_of
 
 KEPT = (DATA / "privacy", DATA / "README.md")
+LINEAGE = "lineage.json"
 SCRATCH = (*STAGES, "spectra")
 """Folders of work in progress whose contents were made from people's data, by number where not by name."""
 APART = {".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache"}
@@ -85,7 +86,7 @@ def _below(path: Path) -> Iterator[Path]:
 def results(root: Path, reached: set[str], removed: Removed) -> None:
     """Take stages that were made from the person out of ``dvc.lock``, and their results off the disk.
 
-    Bundles stay where they are, without the person, so that something serves until the next run.
+    Bundles and lineages stay where they are, without the person: something serves, and is known, until the next run.
     """
     lock, yaml = root / "dvc.lock", YAML()
     document: Any = yaml.load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
@@ -94,7 +95,7 @@ def results(root: Path, reached: set[str], removed: Removed) -> None:
     for name in made:
         for out in stages[name]["outs"]:
             path = root / out["path"]
-            if not bundles.is_bundle(path):
+            if not bundles.is_bundle(path) and path.name != LINEAGE:
                 _remove(path)
         del stages[name]
     removed.add("stages to run again", len(made))
