@@ -34,30 +34,30 @@ def blend(parts: Sequence[tuple[float, ServingModel]], popularity: np.ndarray) -
     The columns that are projected on come first. Each part's item vectors get unit spread, so that one scale a row
     quantises all of them; what they are divided by goes to the side of the people.
     """
-    projected = [part for part in parts if part[1].projection is not None]
-    stored = [part for part in parts if part[1].projection is None and part[1].item_vectors is not None]
-    items = _beside([(1 / _size(model), model.item_vectors) for _, model in (*projected, *stored)])
+    sized = [(factor, _size(model.item_vectors), model) for factor, model in parts if model.item_vectors is not None]
+    projected = [part for part in sized if part[2].projection is not None]
+    stored = [part for part in sized if part[2].projection is None]
+    items = _beside([(1 / size, model.item_vectors) for _, size, model in (*projected, *stored)])
     return ServingModel(
         popularity=np.array(popularity, np.float32),
         item_vectors=items,
         projection=_projection(projected, items),
-        user_vectors=_beside([(factor * _size(model), model.user_vectors) for factor, model in stored]),
+        user_vectors=_beside([(factor * size, model.user_vectors) for factor, size, model in stored]),
         sparse=_added([(factor, model.sparse) for factor, model in parts if model.sparse is not None]),
     )
 
 
-def _projection(parts: Sequence[tuple[float, ServingModel]], items: VectorTable | None) -> VectorTable | None:
+def _projection(parts: Sequence[tuple[float, float, ServingModel]], items: VectorTable | None) -> VectorTable | None:
     """That of the parts side by side; of one tied part, whose columns come first in ``items``, tied to these."""
-    if items is None or len(parts) != 1 or not isinstance(tie := parts[0][1].projection, TiedTable):
-        return _beside([(factor * _size(model), model.projection) for factor, model in parts])
-    factor, size = parts[0][0], _size(parts[0][1])
+    if items is None or len(parts) != 1 or not isinstance(tie := parts[0][2].projection, TiedTable):
+        return _beside([(factor * size, model.projection) for factor, size, model in parts])
+    factor, size, _ = parts[0]
     return TiedTable(items, tie.scale, tie.columns * np.float32(factor * size**2))
 
 
-def _size(model: ServingModel) -> float:
-    """The root mean square of the item vectors' numbers; 1 where they are all 0."""
-    assert model.item_vectors is not None
-    found = float(np.sqrt(np.mean(np.square(model.item_vectors.dequantised()))))
+def _size(table: VectorTable) -> float:
+    """The root mean square of the table's numbers; 1 where they are all 0."""
+    found = float(np.sqrt(np.mean(np.square(table.dequantised()))))
     return found if found > 0 else 1.0
 
 

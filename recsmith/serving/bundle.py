@@ -21,7 +21,7 @@ from recsmith.serving.model import Batch, ServingModel, top_k
 from recsmith.serving.select import select
 from recsmith.serving.strings import Strings
 from recsmith.serving.tables import Table
-from recsmith.serving.vector_table import VectorTable
+from recsmith.serving.vector_table import VectorTable, row_lengths
 
 MODEL = "model/tensors.safetensors"
 PEOPLE = "people/tensors.safetensors"
@@ -168,7 +168,7 @@ class Bundle:
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Rows of length one; rows of zeros stay. Shapes: (n, r) -> (n, r) float32."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    length = row_lengths(vectors)[:, None]
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from recsmith.serving.tables import Table
-from recsmith.serving.vector_table import BLOCK, VectorTable
+from recsmith.serving.vector_table import BLOCK, VectorTable, row_lengths
 
 LEVELS = 127
 ROUNDING = 4e-6
@@ -39,8 +39,8 @@ class Sketch:
         lengths = np.empty((table.shape[0], 2), np.float32)
         for part in table.parts():
             rows = table.rows(part)
-            lengths[part, 0] = _lengths(rows)
-            lengths[part, 1] = _lengths(rows - codes[part] * scale[part, None].astype(np.float32))
+            lengths[part, 0] = row_lengths(rows)
+            lengths[part, 1] = row_lengths(rows - codes[part] * scale[part, None].astype(np.float32))
         return cls(codes, scale.astype(np.float32), lengths)
 
     def take(self, index: np.ndarray) -> Sketch:
@@ -53,7 +53,7 @@ class Sketch:
         Shapes: queries (B, r) -> (B, n) and (B, 2) float32.
         """
         product, off = self._integers(queries) if self.fast else (self._floats(queries), np.zeros(len(queries)))
-        size = _lengths(queries)
+        size = row_lengths(queries)
         return product, np.stack((off + ROUNDING * size, size), axis=1).astype(np.float32)
 
     def _floats(self, queries: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ class Sketch:
         digits = np.rint(queries / scale)
         out = np.multiply(self._packed(digits.astype(np.int8)), self.scale, dtype=np.float32, casting="unsafe")
         out *= scale
-        return out, _lengths(queries - scale * digits)
+        return out, row_lengths(queries - scale * digits)
 
     @property
     def fast(self) -> bool:
@@ -93,11 +93,6 @@ class Sketch:
             return None
         packed = library.dots_pack(np.ascontiguousarray(self.codes))
         return lambda queries: np.asarray(library.dots_packed(queries, packed))
-
-
-def _lengths(rows: np.ndarray) -> np.ndarray:
-    """In float64: squares of numbers beyond 1e19 are infinite in float32. Shapes: (n, r) -> (n,)."""
-    return np.linalg.norm(rows.astype(np.float64), axis=1)
 
 
 def numkong() -> Any:

@@ -82,3 +82,8 @@ class VectorTable(ABC):
             rows = self.rows(part)
             total += rows.T @ rows
         return total
+
+
+def row_lengths(rows: np.ndarray) -> np.ndarray:
+    """In float64: squares of numbers beyond 1e19 are infinite in float32. Shapes: (n, r) -> (n,)."""
+    return np.sqrt(np.einsum("nr,nr->n", rows, rows, dtype=np.float64))

@@ -16,6 +16,7 @@ from recsmith.serving.bundle import MODEL, PEOPLE, load, unit_rows
 from recsmith.serving.contents import contents
 from recsmith.serving.fold_in import FoldIn
 from recsmith.serving.model import Batch, Query, top_k
+from recsmith.serving.tables import Table
 
 FAMILIES = ("filter", "gnn")
 
@@ -134,6 +135,17 @@ def test_similar_items_equal_brute_force_over_the_embedded_vectors(tmp_path: Pat
 
 def test_rows_of_zeros_have_no_direction() -> None:
     assert np.array_equal(unit_rows(np.array([[0, 0], [0, 2]], np.float32)), [[0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e19, 1e30])
+def test_similar_items_do_not_depend_on_the_size_of_the_vectors(tmp_path: Path, size: float) -> None:
+    bundle = load(make_bundle(tmp_path / "b"))
+    vectors = bundle.model.item_vectors
+    assert vectors is not None
+    other = replace(bundle, model=replace(bundle.model, item_vectors=Table(vectors.dequantised() * np.float32(size))))
+    items, cosines = other.similar("i04", 6)
+    assert np.array_equal(items, bundle.similar("i04", 6)[0])
+    np.testing.assert_allclose(cosines, bundle.similar("i04", 6)[1], atol=1e-6)
 
 
 def test_people_without_history_have_a_vector_of_zeros_and_others_not(tmp_path: Path) -> None:
