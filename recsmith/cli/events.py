@@ -124,9 +124,10 @@ def _add(args: argparse.Namespace, root: Path) -> None:
         if not path.is_file():
             raise UserError(f"{path} is no file.")
     entrance = Door(root / EVENTS, *_sections(args.params), _say, admitted=_admitted(args.params))
-    refused = [path.name for path, reason in entrance.files(args.files) if reason is not None]
-    if refused or entrance.intake.waiting:
-        raise UserError(f"not taken: {', '.join([*refused, *entrance.intake.waiting])}; the reasons stand above.")
+    for _ in entrance.files(args.files):
+        pass
+    if left := [*entrance.intake.rejected, *entrance.intake.waiting]:
+        raise UserError(f"not taken: {', '.join(left)}; the reasons stand above.")
 
 
 def _withdraw(args: argparse.Namespace, root: Path) -> None:

@@ -31,24 +31,24 @@ class Unsteady(Exception):
     """The file was changed while it was read: nothing is known of it, and it waits."""
 
 
-def read_file(path: Path, inbox: Inbox) -> Batch:
-    """A file in any format that the stage ingest reads.
+def read_file(path: Path, digest: str, inbox: Inbox) -> Batch:
+    """A file in any format that the stage ingest reads; ``digest``: the sha256 that it is to have.
 
     Raises UserError where it cannot be understood, Unsteady where it was changed meanwhile.
     """
-    before = file_hash(path)
     try:
         table = _read(path.parent, path.name, inbox.format, inbox.spec)
     except UserError:
-        if _hash(path) != before:
+        if hash_now(path) != digest:
             raise Unsteady from None
         raise
-    if _hash(path) != before:
+    if hash_now(path) != digest:
         raise Unsteady
-    return Batch(path.name, before, table)
+    return Batch(path.name, digest, table)
 
 
-def _hash(path: Path) -> str | None:
+def hash_now(path: Path) -> str | None:
+    """sha256 of what a file holds now; None where it is gone."""
     return file_hash(path) if path.is_file() else None
 
 

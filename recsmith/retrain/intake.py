@@ -15,7 +15,7 @@ from recsmith.errors import UserError
 from recsmith.files import file_hash
 from recsmith.retrain import door, places, withdrawal
 from recsmith.retrain import log as event_log
-from recsmith.retrain.batch import Batch, Unsteady, read_file, read_query
+from recsmith.retrain.batch import Batch, Unsteady, hash_now, read_file, read_query
 from recsmith.retrain.places import REJECTED, TAKEN
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
@@ -58,26 +58,32 @@ class Door:
         self.intake = Intake(event_log.open_log(folder))
         self._events: set[str] | None = None
 
-    def files(self, paths: list[Path]) -> Iterator[tuple[Path, str | None]]:
-        """Take each file; gives it with None, or with the reason why it was refused."""
+    def files(self, paths: list[Path]) -> Iterator[tuple[Path, str, str | None]]:
+        """Take each file; gives it with the sha256 of what was read, and None or the reason why that was refused.
+
+        Not given is what waits, and what cannot be read: it stays where it is, and is told.
+        """
         for path in paths:
-            digest = file_hash(path)
-            refused = withdrawal.told(self.intake.log, digest)
-            if refused is not None:
-                self._refused(path.name, refused)
-                yield path, refused
-                continue
-            if self.intake.log.knows(digest):
-                self.say(f"{path.name}: its content was taken before")
-                self.intake.known.append(path.name)
-                yield path, None
+            try:
+                digest = file_hash(path)
+            except OSError as error:
+                self._refused(path.name, f"it cannot be read ({error.strerror}) and stays where it is.")
                 continue
             try:
-                reason = self._enters(lambda path=path: read_file(path, self.settings.inbox), path.name)
+                yield path, digest, self._file(path, digest)
             except Unsteady:
-                self._waits(path)
-                continue
-            yield path, reason
+                self.waits(path)
+
+    def _file(self, path: Path, digest: str) -> str | None:
+        """None where the log has what the file holds, else why not; Unsteady where it holds something else by now."""
+        refused = withdrawal.told(self.intake.log, digest)
+        if refused is not None:
+            return self._refused(path.name, refused)
+        if self.intake.log.knows(digest):
+            self.say(f"{path.name}: its content was taken before")
+            self.intake.known.append(path.name)
+            return None
+        return self._enters(lambda: read_file(path, digest, self.settings.inbox), path.name)
 
     def query(self, root: Path, rejected: Path) -> None:
         """Take what the query has above its mark; a refused batch is written to ``rejected``."""
@@ -126,7 +132,8 @@ class Door:
             self._events = set(pc.unique(table[c.EVENT]).to_pylist())
         return self._events
 
-    def _waits(self, path: Path) -> None:
+    def waits(self, path: Path) -> None:
+        """Leave a file for the next run."""
         self.say(f"{path.name}: still being written; it waits for the next run")
         self.intake.waiting.append(path.name)
 
@@ -142,16 +149,19 @@ def take(
 ) -> Intake:
     """Take the files of the inbox, in the order of their names, then the query; ``folder``: of the event log.
 
-    A file is moved only after the log has it; where that did not come about, the next run knows its content.
+    A file is moved only after the log has it; where that did not come about, the next run knows its content. One that
+    was replaced since it was read stays, for the next run.
     """
     inbox = root / settings.inbox.path
     entrance = Door(folder, settings, ranges, say, now, admitted)
     withdrawal.settle(inbox, entrance.intake.log)
-    for path, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
-        if reason is None:
-            places.move(path, places.aside(inbox / TAKEN, path.name, file_hash(path)))
+    for path, digest, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
+        if hash_now(path) != digest:
+            entrance.waits(path)
+        elif reason is None:
+            places.move(path, places.aside(inbox / TAKEN, path.name, digest))
         else:
-            places.reject(path, places.aside(inbox / REJECTED, path.name, file_hash(path)), reason)
+            places.reject(path, places.aside(inbox / REJECTED, path.name, digest), reason)
     entrance.query(root, inbox / REJECTED)
     return entrance.intake
 
@@ -162,7 +172,7 @@ def _ready(inbox: Path, settle: float, entrance: Door) -> list[Path]:
     ready = []
     for path in found:
         if path.name.endswith(UNFINISHED) or 0 <= entrance.now - path.stat().st_mtime < settle:
-            entrance._waits(path)
+            entrance.waits(path)
         else:
             ready.append(path)
     return ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -15,6 +16,8 @@ from recsmith.config.retrain import Query, Retrain
 from recsmith.config.validate import Validate
 from recsmith.errors import UserError
 from recsmith.retrain import batch as batches
+from recsmith.retrain import intake
+from recsmith.retrain import log as event_log
 from recsmith.retrain.intake import Intake, take
 
 NOW = START + 100 * DAY
@@ -101,6 +104,42 @@ def test_a_file_that_is_still_being_written_waits(tmp_path: Path, monkeypatch: p
     assert taken(tmp_path).waiting == ["copying.csv.part", "young.csv"]
     monkeypatch.undo()
     assert [batch.name for batch in taken(tmp_path).taken] == ["young.csv"]
+
+
+def test_a_file_that_is_replaced_after_it_was_read_stays_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, append = write_csv(tmp_path / "inbox/a.csv", events(3)), event_log.append
+
+    def slow(*given: Any, **more: Any) -> Any:
+        log = append(*given, **more)
+        write_csv(path, events(2, START + DAY))
+        return log
+
+    monkeypatch.setattr(event_log, "append", slow)
+    assert taken(tmp_path).waiting == ["a.csv"]
+    monkeypatch.undo()
+    assert [batch.new for batch in taken(tmp_path).taken] == [2]
+    assert len(rows(tmp_path / "events")) == 5
+    assert names(tmp_path / "inbox/taken") == ["a.csv"]
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, hashed = write_csv(tmp_path / "inbox/a.csv", events(3)), intake.file_hash
+    write_csv(tmp_path / "inbox/b.csv", events(2, START + DAY))
+
+    def refused(path: Path) -> str:
+        if path == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return hashed(path)
+
+    monkeypatch.setattr(intake, "file_hash", refused)
+    found = taken(tmp_path)
+    assert found.rejected == {"a.csv": "it cannot be read (Permission denied) and stays where it is."}
+    assert [batch.name for batch in found.taken] == ["b.csv"]
+    assert locked.exists()
 
 
 def _rewritten(path: Path) -> Any:
