@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from prefect.blocks.core import Block
 from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhookNotificationBlock
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from pydantic import SecretStr
 
 from recsmith.privacy.secrets import redact
@@ -61,12 +62,12 @@ class Alert:
 
 
 def send(alert: Alert) -> bool:
-    """Whether it was delivered; where it was not, the log says why, without the address (it may hold a secret)."""
+    """Whether it was delivered, without secrets; where it was not, the log says why, without the address."""
     target = os.environ.get(VARIABLE, "")
     if not target:
         return False
     try:
-        block(target).notify(body=alert.body, subject=alert.subject)
+        block(target).notify(body=redact(alert.body), subject=alert.subject)
     except Exception as error:  # whatever a block of somebody else raises: the run's own result matters more
         LOGGER.error("alert %r was not delivered: %s", alert.subject, _without_addresses(error))
         return False
@@ -97,6 +98,7 @@ def on_end(flow: Any, flow_run: Any, state: Any) -> None:
 
 
 def command(flow_run_id: str) -> str:
-    """The command that shows a run's log, with the server's address where there is one."""
+    """The command that shows a run's log: from the server where there is one, else from where its state lies."""
     url = PREFECT_API_URL.value()
-    return f"{f'PREFECT_API_URL={url} ' if url else ''}prefect flow-run logs {flow_run_id}"
+    where = f"PREFECT_API_URL={url}" if url else f"PREFECT_HOME={shlex.quote(str(PREFECT_HOME.value()))}"
+    return f"{where} prefect flow-run logs {flow_run_id}"

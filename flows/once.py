@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.address import check_server, of_make_up
 from recsmith.errors import UserError
+from recsmith.privacy.secrets import redact
 
 
 def once(flow: Callable[..., Any], request: Any) -> State[Any]:
@@ -22,7 +23,7 @@ def once(flow: Callable[..., Any], request: Any) -> State[Any]:
     try:
         check_server()
     except UserError as error:
-        sys.exit(str(error))
+        sys.exit(redact(str(error)))
     api = None if "PREFECT_API_URL" in os.environ else of_make_up()
     with temporary_settings({PREFECT_API_URL: api} if api else {}):
         return flow(request, return_state=True)

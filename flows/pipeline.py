@@ -20,7 +20,9 @@ from flows.logs import plain_failures
 from flows.once import once
 from flows.process import Stream, streaming
 from flows.repro import Sections, command, reason
+from flows.step import step
 from flows.workspace import workspace
+from recsmith.days import day
 from recsmith.errors import Unreachable, UserError
 
 Stage = Literal["ingest", "validate", "split", "graph", "baseline", "search", "train", "compress", "evaluate", "report"]
@@ -39,7 +41,7 @@ class Request(BaseModel):
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """Where W&B runs go; ``auto`` is what the environment says, else online with a key and a network."""
     date: datetime.date | None = None
-    """The data date: what happened later is left out by whatever takes in new events."""
+    """The data date, the last day that is read of the event log; without it what is read stays as it is."""
     stage_minutes: float = Field(default=240.0, gt=0)
     """A stage that takes longer is ended, with all that it started."""
 
@@ -55,8 +57,6 @@ def environment(request: Request, run: str, flow_id: str) -> dict[str, str]:
     env = os.environ | {"RECSMITH_RUN": run, "RECSMITH_FLOW_RUN": flow_id, "PYTHONUNBUFFERED": "1"}
     if request.wandb != "auto":
         env["WANDB_MODE"] = request.wandb
-    if request.date:
-        env["RECSMITH_DATE"] = request.date.isoformat()
     return env
 
 
@@ -70,15 +70,18 @@ def _network(task: Any, task_run: Any, state: State[Any]) -> bool:
 
 
 @task(retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=_network, cache_policy=NO_CACHE)
-def fetch(env: dict[str, str]) -> None:
+def fetch(env: dict[str, str]) -> State[Any]:
     """``recsmith fetch``: the only step that may need a network, so the only one that is tried again."""
     logger, said = get_run_logger(), ["it said nothing"]
     with streaming([sys.executable, "-m", "recsmith", "fetch"], env, FETCH_SECONDS) as stream:
         for line in stream:
             logger.info(line)
             said.append(line)
+        if stream.timed_out:
+            return Failed(name="TooLong", message=f"longer than {FETCH_SECONDS / 60:g} minutes, ended")
         if stream.status:
             raise (Unreachable if stream.status == Unreachable.status else UserError)(said[-1])
+    return Completed()
 
 
 def reproduce(stage: Stage, request: Request, stream: Stream, sections: Sections) -> State[Any]:
@@ -114,7 +117,15 @@ def pipeline(request: Request = EVERYTHING) -> Any:
     run, flow_id, logger = run_name(), str(flow_run.id), get_run_logger()
     logger.info("run %s", run)
     with workspace("pipeline", run, flow_id, logger.info):
+        if request.date and not (state := bound(request, run, flow_id)).is_completed():
+            return Failed(name=state.name, message=state.message)
         return line(request, run, flow_id)
+
+
+def bound(request: Request, run: str, flow_id: str) -> State[Any]:
+    """Let the event log be read up to the data date; the state says where there is none to be read."""
+    command = ("recsmith", "events", "bound", "--until", str(request.date))
+    return step("date", command, environment(request, run, flow_id), request.stage_minutes)
 
 
 def line(request: Request, run: str, flow_id: str) -> State[Any]:
@@ -122,7 +133,7 @@ def line(request: Request, run: str, flow_id: str) -> State[Any]:
     stages: list[Stage] = [stage for stage in STAGES if stage in request.stages]
     env, seconds = environment(request, run, flow_id), request.stage_minutes * 60
     if stages[0] == STAGES[0] and not (state := fetch(env, return_state=True)).is_completed():
-        return Failed(message=f"fetch: {state.result(raise_on_failure=False)}")
+        return Failed(name=state.name, message=f"fetch: {state.result(raise_on_failure=False) or state.message}")
     with streaming(command(stages, request.force), env, seconds) as stream:
         sections = Sections(stream)
         for stage in stages:
@@ -142,8 +153,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--wandb", choices=get_args(Request.model_fields["wandb"].annotation), default="auto", help=WANDB_HELP
     )
+    parser.add_argument("--date", type=day, help="the last day that is read of the event log, e.g. 2026-01-31")
     args = parser.parse_args(arguments)
-    request = Request(stages=tuple(args.stages), force=args.force, wandb=args.wandb)
+    request = Request(stages=tuple(args.stages), force=args.force, wandb=args.wandb, date=args.date)
     return 0 if once(pipeline, request).is_completed() else 1
 
 

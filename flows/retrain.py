@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,8 +23,7 @@ from flows import pipeline
 from flows.alerts import Alert, Kind, command, on_end, send
 from flows.once import once
 from flows.pipeline import STAGES, WANDB_HELP, Request, Stage, environment, run_name
-from flows.process import streaming
-from flows.repro import reason
+from flows.step import step
 from flows.workspace import workspace
 from recsmith.days import day
 from recsmith.files import write_json
@@ -34,6 +33,8 @@ JUDGING: tuple[Stage, ...] = ("ingest", "validate")
 CHOOSING: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in JUDGING)
 LEARNING: tuple[Stage, ...] = tuple(stage for stage in CHOOSING if stage not in ("baseline", "search"))
 """What a night runs on good data: everything but the choices, which stand until the search is opened again."""
+PROMOTED: tuple[Stage, ...] = ("graph", "search", "train", "compress", "evaluate")
+"""Whose results a promotion reads or copies."""
 CHOICES = Path("data/search/best.json")
 WORK = Path(".work/retrain")
 KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
@@ -68,25 +69,6 @@ class Stopped(Exception):
         self.name = state.name
 
 
-@task
-def step(name: str, command: Sequence[str], env: dict[str, str], minutes: float) -> Any:
-    """One command; its output goes to the task's log as it comes."""
-    logger, said = get_run_logger(), ["it said nothing"]
-    with streaming([sys.executable, "-m", *command], env, minutes * 60) as stream:
-        for line in stream:
-            logger.info(line)
-            said.append(line)
-        if stream.timed_out:
-            return Failed(name="TooLong", message=f"{name}: longer than {minutes:g} minutes, ended")
-        status = stream.status
-    return Completed(message=name) if status == 0 else Failed(message=f"{name}: {_why(name, said)}")
-
-
-def _why(name: str, said: Sequence[str]) -> str:
-    """All that a step said from where it last spoke in its own name, else its last line."""
-    return reason(name, said) if any(line.startswith(f"{name}: ") for line in said) else said[-1]
-
-
 class Run:
     """One night: its name, its parameters, and the steps that it is made of."""
 
@@ -96,8 +78,7 @@ class Run:
 
     def step(self, name: str, *command: str) -> None:
         """Run a command as a task; Stopped where it fails."""
-        named = step.with_options(name=name, task_run_name=name)
-        self._check(named(name, command, self.env, self.night.stage_minutes, return_state=True))
+        self._check(step(name, command, self.env, self.night.stage_minutes))
 
     def found(self) -> dict[str, Any]:
         """What the intake found, as it is after withdrawals."""
@@ -109,7 +90,7 @@ class Run:
 
     def contest(self) -> dict[str, Any]:
         """Champion against challenger on what the stage evaluate measured, once all files are what DVC says."""
-        self.step("intact", "tools.intact", "compress", "train", "evaluate")
+        self.step("intact", "tools.intact", *PROMOTED)
         self.step("contest", "recsmith", "champion", "decide")
         return json.loads((WORK / "decision.json").read_text(encoding="utf-8"))
 
@@ -119,7 +100,7 @@ class Run:
         memory = WORK / "versioned.json"
         if memory.exists() and json.loads(memory.read_text(encoding="utf-8")) == found:
             return
-        self.step("version", "dvc", "add", "--quiet", *found)
+        self.step("version", "dvc", "--wait-for-lock", "add", "--quiet", *found)
         write_json(memory, found)
 
     @staticmethod
@@ -160,7 +141,7 @@ def _through(run: Run) -> str:
         return "nothing new but what was withdrawn; the champion stays"
     run.step("enter", "recsmith", "champion", "enter")
     run.version()
-    run.line(LEARNING if CHOICES.exists() else CHOOSING)
+    run.line(LEARNING if CHOICES.exists() and not found["reopening"] else CHOOSING)
     decision = run.contest()
     if decision["reopens"]:
         get_run_logger().warning("the search is opened again, from the last winner")

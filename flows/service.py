@@ -215,7 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         actions[args.action]()
     except UserError as error:
-        sys.exit(str(error))
+        sys.exit(redact(str(error)))
 
 
 if __name__ == "__main__":

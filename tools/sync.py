@@ -16,6 +16,7 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from recsmith.errors import UserError
 from stages._track import HOST, api_key
+from tools.ending import FAILED, ended, say
 
 RUNS = Path(".work/wandb")
 ASK_SECONDS = 10
@@ -78,25 +79,25 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tools.sync", description="Send offline W&B runs to the server.")
     parser.add_argument("--seconds", type=float, default=300, help="how long one run may take (300)")
     args = parser.parse_args()
+    return ended("sync", lambda: _sync(args.seconds), "what was uploaded stays. Run it again to go on.")
+
+
+def _sync(seconds: float) -> int:
     runs = sorted(RUNS.glob("offline-run-*"))
     new = [run for run in runs if not uploaded(run)]
-    print(f"sync: {len(runs)} offline runs in {RUNS}, {len(runs) - len(new)} already there", flush=True)
+    say(f"sync: {len(runs)} offline runs in {RUNS}, {len(runs) - len(new)} already there")
     if not new:
         return 0
     server = os.environ.get("WANDB_BASE_URL", HOST).rstrip("/")
-    try:
-        print(f"sync: {len(new)} to {server} as {check_server(server)}", flush=True)
-    except UserError as error:
-        print(f"sync: {error}", file=sys.stderr)
-        return 1
-    failed = [run for run in new if _reported(run, args.seconds)]
-    return 1 if failed else 0
+    say(f"sync: {len(new)} to {server} as {check_server(server)}")
+    failed = [run for run in new if _reported(run, seconds)]
+    return FAILED if failed else 0
 
 
 def _reported(run: Path, seconds: float) -> bool:
     """Send a run and say how it went; whether it failed."""
     reason = upload(run, seconds)
-    print(f"  {run.name}: {f'failed: {reason}' if reason else 'uploaded'}", flush=True)
+    say(f"  {run.name}: {f'failed: {reason}' if reason else 'uploaded'}")
     return reason is not None
 
 

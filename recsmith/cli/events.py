@@ -28,6 +28,7 @@ ACTIONS = {
     "init": "make the log from the present source, and set ingest.source: events",
     "take": "take what is in the inbox and what retrain.sql gives; refused batches are kept aside with the reason",
     "add": "take the files that are named",
+    "bound": "read the log up to a day only (--until; without it, all of it)",
     "withdraw": "take a BATCH (name or digest, see show) out of the log again; it is kept aside like a refused one",
     "offer": "let a withdrawn BATCH be taken again",
     "show": "what the log holds",
@@ -39,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add_actions(parser, ACTIONS)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE|BATCH", help="for add, withdraw, offer")
-    parser.add_argument("--until", type=day, metavar="DATE", help="the last day that is read (take)")
+    parser.add_argument("--until", type=day, metavar="DATE", help="the last day that is read (take, bound)")
     parser.add_argument("--reason", default="by hand.", help="what is written beside the batch (withdraw)")
 
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     if args.action in ("show", "check"):
         return (_show if args.action == "show" else _check)(root)
     with alone(root, "events", "the event log"):
-        changes = {"init": _init, "take": _take, "add": _add, "withdraw": _withdraw, "offer": _offer}
+        changes = {"init": _init, "take": _take, "add": _add, "bound": _bound, "withdraw": _withdraw, "offer": _offer}
         changes[args.action](args, root)
 
 
@@ -64,28 +65,19 @@ def _say(text: str) -> None:
 
 
 def _take(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.champion import read_history
     from recsmith.retrain.intake import take
-    from recsmith.retrain.log import save
     from recsmith.retrain.night import tell
 
     settings, ranges = _sections(args.params)
     intake = take(root / EVENTS, root, settings, ranges, _say, admitted=_admitted(args.params))
-    until = None if args.until is None else _end(args.until)
-    if intake.log.until != until:
-        intake.log = save(root / EVENTS, intake.log.model_copy(update={"until": until}))
-    night = tell(intake, _pending(intake.log, root), root / EVENTS, root / WORK, settings)
+    intake.log = _until(intake.log, args.until, root)
+    night = tell(intake, read_history(root / CHAMPION), root / EVENTS, root / WORK, settings)
     for finding in night["drift"]:
         _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:
         _say(f"The page: {WORK / 'drift.html'}")
     _say(_summary(night))
-
-
-def _pending(log: Log, root: Path) -> bool:
-    """Whether the log holds what no contest was decided on."""
-    from recsmith.retrain.champion import read_history
-
-    return log.digest != read_history(root / CHAMPION).decided and bool(log.parts)
 
 
 def _summary(night: dict[str, Any]) -> str:
@@ -95,11 +87,6 @@ def _summary(night: dict[str, Any]) -> str:
         return f"Nothing new: {night['rows']:,} events, {more}."
     batches = f"batches: {len(night['taken'])} taken, {len(night['rejected'])} rejected"
     return f"{batches}; {new:,} new events of {night['rows']:,}."
-
-
-def _end(last: date) -> int:
-    """The first UTC second after a day."""
-    return int(datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp()) + 86_400
 
 
 def _sections(params: Path) -> tuple[Retrain, Validate]:
@@ -130,13 +117,35 @@ def _add(args: argparse.Namespace, root: Path) -> None:
         raise UserError(f"not taken: {', '.join(left)}; the reasons stand above.")
 
 
+def _bound(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.log import open_log
+
+    source = read_section(args.params, "ingest", Ingest).source
+    if source != "events":
+        raise UserError(
+            f"{args.params}: ingest.source = {source!r}. A data date bounds what is read of the event log; "
+            "`recsmith events init` makes it the source."
+        )
+    log = _until(open_log(root / EVENTS), args.until, root)
+    _say("All events are read." if log.until is None else f"Read up to {_day(log.until - 1)}.")
+
+
+def _until(log: Log, last: date | None, root: Path) -> Log:
+    """The log, read up to a day (None: all of it), on disk."""
+    from recsmith.retrain.log import save
+
+    until = None if last is None else int(datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp()) + 86_400
+    return log if log.until == until else save(root / EVENTS, log.model_copy(update={"until": until}))
+
+
 def _withdraw(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.champion import read_history
     from recsmith.retrain.night import withdrawn
     from recsmith.retrain.withdrawal import withdraw
 
     inbox = root / _sections(args.params)[0].inbox.path
     log, batch = withdraw(root / EVENTS, inbox, str(args.files[0]), args.reason)
-    withdrawn(batch.batch, log, _pending(log, root), root / WORK)
+    withdrawn(batch.batch, log, read_history(root / CHAMPION), root / WORK)
     _say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
 
 

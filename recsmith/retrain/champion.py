@@ -90,6 +90,12 @@ class History(Section):
         return next((entry.events for entry in reversed(self.entries) if entry.events), None)
 
     @property
+    def reopening(self) -> bool:
+        """Whether the last contest opened the search again and none has followed: that search is still to come."""
+        contests = [entry for entry in self.entries if entry.action != "rolled back"]
+        return bool(contests) and contests[-1].reopens
+
+    @property
     def newest(self) -> int:
         """The highest version that was ever promoted."""
         return max((entry.version for entry in self.entries), default=0)

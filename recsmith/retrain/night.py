@@ -13,6 +13,7 @@ import pyarrow as pa
 from recsmith.config.retrain import Drift, Retrain
 from recsmith.files import read_json, write_json, write_text
 from recsmith.retrain import log as event_log
+from recsmith.retrain.champion import History
 from recsmith.retrain.intake import Intake
 from recsmith.retrain.log import Log, Part
 from recsmith.sources.arrow import pc
@@ -22,10 +23,10 @@ STATE, PAGE, NIGHT, PASSED = "drift.json", "drift.html", "night.json", "passed.j
 """The last is the flow's: the newest batch of a log that the stage validate has passed."""
 
 
-def tell(intake: Intake, pending: bool, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
+def tell(intake: Intake, history: History, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
     """Write ``night.json`` (and the drift of events that no report has shown yet) into ``work``; gives its content.
 
-    ``folder``: of the event log; ``pending``: the log holds what no contest was decided on.
+    ``folder``: of the event log; ``history``: of the champion.
     """
     log = intake.log
     drifted = drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, settings.drift)
@@ -37,13 +38,19 @@ def tell(intake: Intake, pending: bool, folder: Path, work: Path, settings: Retr
         "waiting": intake.waiting,
         "events": log.digest,
         "rows": log.rows,
-        "pending": pending,
+        "pending": _pending(log, history),
+        "reopening": history.reopening,
         "unproven": _unproven(work, log, len(intake.taken)),
         "newest": _newest(log),
         "drift": drifted,
     }
     write_json(work / NIGHT, night)
     return night
+
+
+def _pending(log: Log, history: History) -> bool:
+    """Whether the log holds what no contest was decided on, or the search is still to be opened again."""
+    return bool(log.parts) and (log.digest != history.decided or history.reopening)
 
 
 def _unproven(work: Path, log: Log, new: int) -> list[str]:
@@ -61,14 +68,14 @@ def _newest(log: Log) -> str | None:
     return log.batches[-1].batch if log.batches else None
 
 
-def withdrawn(batch: str, log: Log, pending: bool, work: Path) -> None:
+def withdrawn(batch: str, log: Log, history: History, work: Path) -> None:
     """Let the files of ``work`` say what is so without a batch: ``night.json``, and what drift has been shown."""
     night, state = work / NIGHT, work / STATE
     if night.exists():
         said = read_json(night)
         left = [name for name in said["unproven"] if name != batch]
-        now = {"events": log.digest, "rows": log.rows, "pending": pending, "unproven": left, "newest": _newest(log)}
-        write_json(night, {**said, **now})
+        now = {"events": log.digest, "rows": log.rows, "unproven": left, "newest": _newest(log)}
+        write_json(night, {**said, **now, "pending": _pending(log, history)})
     if state.exists():
         shown = read_json(state)
         write_json(state, {**shown, "parts": min(shown["parts"], len(log.parts))})

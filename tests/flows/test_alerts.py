@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,18 @@ def test_a_webhook_gets_subject_and_text(webhook: Receiver, monkeypatch: pytest.
     assert send(ALERT)
     ((_, body),) = webhook.got
     assert body == {"subject": TITLE, "text": ALERT.body}
+
+
+def test_an_alert_shows_no_secret_of_the_environment(webhook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, webhook.url)
+    monkeypatch.setenv("RECSMITH_KEY", SECRET)
+    assert send(replace(ALERT, error=f"compress: no {SECRET}"))
+    ((_, body),) = webhook.got
+    assert body["text"].startswith("compress: no ***\n")
+
+
+def test_the_command_names_where_a_run_without_a_server_is_found() -> None:
+    assert command("17") == f"PREFECT_HOME={os.environ['PREFECT_HOME']} prefect flow-run logs 17"
 
 
 def test_a_mail_is_sent_with_the_login_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from prefect.exceptions import FailedRun
 from pydantic import ValidationError
+from retrain.events_of import events, table
 
 from flows import service
 from flows.logs import OF_RUNS, plain
 from flows.pipeline import Request, environment, kind_of, main, pipeline
 from flows.repro import Sections, command, reason
+from recsmith.retrain import log as event_log
 from stages._stage import STAGES
 
 STAGE = """
@@ -105,10 +108,28 @@ def test_a_run_is_one_repro_of_the_asked_stages_that_waits_its_turn() -> None:
 
 def test_what_was_asked_reaches_the_stages_through_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    asked = environment(Request.model_validate({"wandb": "offline", "date": "2026-01-31"}), "r", "f")
+    asked = environment(Request(wandb="offline"), "r", "f")
     assert (asked["RECSMITH_RUN"], asked["RECSMITH_FLOW_RUN"]) == ("r", "f")
-    assert (asked["WANDB_MODE"], asked["RECSMITH_DATE"]) == ("offline", "2026-01-31")
-    assert {"WANDB_MODE", "RECSMITH_DATE"}.isdisjoint(environment(Request(), "r", "f"))
+    assert asked["WANDB_MODE"] == "offline"
+    assert "WANDB_MODE" not in environment(Request(), "r", "f")
+
+
+def test_a_data_date_is_the_last_day_that_the_event_log_is_read_or_refused_before_anything_runs(line: Path) -> None:
+    asked = Request.model_validate({"stages": ["ingest"], "date": "2023-11-15"})
+    state = pipeline(asked, return_state=True)
+    assert state.message is not None
+    assert state.message.startswith("date: recsmith events: params.yaml: ingest.source = 'demo'")
+    assert not (line / "data/ingest").exists()
+    Path("params.yaml").write_text("ingest: {source: events, path: data/events}\n", encoding="utf-8")
+    event_log.append(line / "data/events", event_log.Log(), "a", "a", table(events(5)))
+    assert pipeline(asked, return_state=True).is_completed()
+    assert event_log.read_log(line / "data/events").until == int(datetime(2023, 11, 16, tzinfo=UTC).timestamp())
+
+
+def test_a_fetch_that_takes_too_long_is_ended_and_named(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.pipeline.FETCH_SECONDS", 0.0)
+    state = pipeline(Request(stages=("ingest",)), return_state=True)
+    assert (state.name, state.message) == ("TooLong", "fetch: longer than 0 minutes, ended")
 
 
 def test_each_run_under_a_service_has_a_name_of_its_own_and_not_that_of_make_up(

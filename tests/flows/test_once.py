@@ -68,3 +68,9 @@ def test_the_environment_comes_first_and_nobody_there_is_told(healthy: str, monk
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     with pytest.raises(SystemExit, match="no Prefect server answers there"):
         once(server, "a request")
+
+
+def test_the_password_of_a_wrong_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:pass-word-4711@127.0.0.1:9/api")
+    with pytest.raises(SystemExit, match=r"http://me:\*\*\*@127.0.0.1:9/api"):
+        once(server, "a request")

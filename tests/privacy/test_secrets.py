@@ -11,7 +11,9 @@ import pytest
 from workspaces import Workspace
 
 from recsmith.__main__ import main
+from recsmith.errors import UserError
 from recsmith.privacy.secrets import redact
+from tools.ending import ended, say
 
 PASSWORD = "pass-word-4711"
 HOOK = "TIiajkdnlazkcOXrIdevi7"
@@ -79,6 +81,18 @@ def test_a_query_that_fails_with_a_secret_in_it_is_shown_without(
     told = capsys.readouterr()
     assert "log.csv" in told.err
     assert clean(told.out + told.err)
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_command_of_the_team_that_fails_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        say(f"to ssh://me:{PASSWORD}@host/x")
+        raise UserError(f"remote 'team' (ssh://me:{PASSWORD}@host/x) refuses {PLANTED['RECSMITH_KEY']}")
+
+    assert ended("push", work, "") == 1
+    told = capsys.readouterr()
+    assert told.out == "to ssh://me:***@host/x\n"
+    assert told.err == "push: remote 'team' (ssh://me:***@host/x) refuses ***\n"
 
 
 @pytest.mark.slow

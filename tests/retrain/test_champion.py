@@ -207,6 +207,15 @@ def test_the_search_is_opened_again_after_so_many_nights_below_its_lead() -> Non
     assert lead({"bundle": {"test": {"m": 1.0}}, "als": {"test": {}}}, "m") is None
 
 
+def test_a_search_that_was_to_be_opened_again_stays_due_until_a_contest_follows() -> None:
+    opened = History(entries=(entry(1, "d", reopens=True),))
+    back = entry(2, "d").model_copy(update={"action": "rolled back"})
+    assert opened.reopening
+    assert History(entries=(*opened.entries, back)).reopening
+    assert not History(entries=(*opened.entries, entry(2, "d"))).reopening
+    assert not History().reopening
+
+
 def test_the_champion_enters_the_line_whole(tmp_path: Path) -> None:
     folder = tmp_path / "incumbent"
     ensure(folder)
