@@ -13,9 +13,14 @@ import re
 import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
+import httpx
 from prefect.blocks.core import Block
 from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhookNotificationBlock
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import TaskRunSort
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from pydantic import SecretStr
 
@@ -94,7 +99,20 @@ def on_end(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for ``on_failure`` and ``on_crashed``: the state's name is the kind, its message the error."""
     kind: Any = state.name if state.name in TITLES else "Failed"
     error = " ".join((state.message or "no message").split())
+    if kind == "Crashed":
+        error = f"{_last_task(flow_run.id)}: {error}"
     send(Alert(kind, flow.name, error, command(str(flow_run.id))))
+
+
+def _last_task(run: UUID) -> str:
+    """What a run was at when it was killed, as far as the server knows: it cannot say so itself."""
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_task_runs(flow_run_filter=of_run, sort=TaskRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    except httpx.HTTPError:
+        return "unknown stage"
+    return found[0].name if found else "before the first stage"
 
 
 def command(flow_run_id: str) -> str:

@@ -1,10 +1,16 @@
-"""The log of a run: what failed is told in its one line, without Prefect's traceback of how it handed that line on."""
+"""The log of a run: what failed in its one line, without Prefect's traceback of how it handed that on.
+
+It goes to the server and to the console, and to the server alone where the console is gone.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 
 from prefect.exceptions import FailedRun
+from rich.console import Console
 
 OF_RUNS = ("prefect.flow_runs", "prefect.task_runs")
 
@@ -22,7 +28,16 @@ def plain(record: logging.LogRecord) -> bool:
     return True
 
 
-def plain_failures() -> None:
+def mute(self: Console) -> None:
+    """Say no more to a console that nobody reads: a run goes on where the worker that started it is gone."""
+    self.quiet = True
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nobody, stream.fileno())
+
+
+def set_up() -> None:
     """From now on, in this process."""
     for name in OF_RUNS:
         logging.getLogger(name).addFilter(plain)
+    Console.on_broken_pipe = mute  # rich means it to be replaced; its own ends the process

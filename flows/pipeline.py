@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.alerts import Kind, on_end
-from flows.logs import plain_failures
+from flows.logs import set_up
 from flows.once import once
 from flows.process import Stream, streaming
 from flows.repro import Sections, command, reason
@@ -46,7 +46,7 @@ class Request(BaseModel):
     """A stage that takes longer is ended, with all that it started."""
 
 
-plain_failures()
+set_up()
 EVERYTHING = Request()
 FETCH_SECONDS = 3600.0
 WANDB_HELP = "where W&B runs go (auto: online with a key and a network, else offline)"

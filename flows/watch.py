@@ -45,7 +45,7 @@ def automations(block_id: UUID) -> list[AutomationCore]:
         threshold=1,
         within=SILENCE,
     )
-    silent = "no sign of life for 90 seconds: its worker or its machine is gone"
+    silent = "no sign of life for 90 seconds: it was killed with its worker, or its machine is gone"
     mark = ChangeFlowRunState(name=LOST, state=StateType.CRASHED, message=silent, force=False)
     return [
         AutomationCore(name="recsmith-silent", trigger=silence, actions=[mark]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -204,6 +206,31 @@ def test_the_log_ends_with_the_error_in_one_line_and_keeps_tracebacks_of_defects
     assert defect.exc_info is not None
     assert (task.getMessage(), task.exc_info) == ("Task run failed", None)
     assert all(plain in logging.getLogger(name).filters for name in OF_RUNS)
+
+
+TALKS = """
+from pathlib import Path
+from flows.logs import set_up
+from prefect.logging import get_logger
+from prefect.logging.configuration import setup_logging
+setup_logging()
+set_up()
+for number in range(3):
+    get_logger().info("line %d", number)
+    print(number, flush=True)
+Path("done").touch()
+"""
+
+
+def test_a_run_goes_on_where_nobody_reads_its_output(tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", TALKS], cwd=tmp_path, env=env, **pipes) as talking:
+        for pipe in (talking.stdout, talking.stderr):
+            assert pipe is not None
+            pipe.close()
+    assert talking.returncode == 0
+    assert (tmp_path / "done").exists()
 
 
 def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

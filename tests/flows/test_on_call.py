@@ -133,20 +133,46 @@ def at_the_next_minute(service: Service) -> str:
     return str(run["id"])
 
 
+def test_a_run_goes_on_where_its_worker_is_killed(service: Service) -> None:
+    run = training(service)
+    worker(service).kill()
+    assert service.finished(run, PATIENCE)["type"] == "COMPLETED"
+    again = service.command("up")
+    assert again.returncode == 0, again.stdout
+
+
+def test_a_run_that_was_killed_is_told_with_the_stage_that_it_was_at(service: Service, alerts: Receiver) -> None:
+    run = training(service)
+    (flow,) = worker(service).children()
+    flow.kill()
+    state = service.finished(run, PATIENCE)
+    assert state["type"] == "CRASHED"
+    assert soon(service, alerts, run, "pipeline was killed", state["timestamp"]).startswith("train: ")
+
+
+def training(service: Service) -> str:
+    """A run that is at the stage ``train``."""
+    run = service.run("pipeline/pipeline", stages=["train"], force=True)
+    service.said(run, "Running stage 'train'")
+    return run
+
+
+def worker(service: Service) -> psutil.Process:
+    note = json.loads((service.root / ".work/prefect/worker-local-process.json").read_text(encoding="utf-8"))
+    return psutil.Process(note["pid"])
+
+
 def test_a_run_that_was_killed_with_its_worker_is_told_as_lost_and_no_other_is(
     service: Service, alerts: Receiver
 ) -> None:
     ended = service.run("pipeline/pipeline", stages=["split"])
     service.finished(ended, PATIENCE)
     late_sign_of_life(service, ended)
-    run = service.run("pipeline/pipeline", stages=["train"], force=True)
-    service.said(run, "Running stage 'train'")
-    note = json.loads((service.root / ".work/prefect/worker-local-process.json").read_text(encoding="utf-8"))
-    worker = psutil.Process(note["pid"])
-    for process in (worker, *worker.children(recursive=True)):
+    run, parent = training(service), worker(service)
+    for process in (parent, *parent.children(recursive=True)):
         process.kill()
     _, alert = alerts.wait("pipeline was lost", PATIENCE)
-    assert error_of(service, run, alert["text"]).endswith("its worker or its machine is gone")
+    assert error_of(service, run, alert["text"]).endswith("it was killed with its worker, or its machine is gone")
     assert service.finished(run, PATIENCE)["type"] == "CRASHED"
     time.sleep(10)  # the server looks at all silent runs at once and tells one after the other
     assert sum("was lost" in alert["subject"] for _, alert in alerts.got) == 1, "runs that ended are not lost"
