@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 from mail_receiver import mailbox
 from prefect.blocks.notifications import SlackWebhook
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from pydantic import SecretStr
 
 from benchmarks.service import Receiver, receiver
@@ -50,7 +50,9 @@ def test_an_alert_shows_no_secret_of_the_environment(webhook: Receiver, monkeypa
 
 
 def test_the_command_names_where_a_run_without_a_server_is_found() -> None:
-    assert command("17") == f"PREFECT_HOME={os.environ['PREFECT_HOME']} prefect flow-run logs 17"
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        told, home = command("17"), PREFECT_HOME.value()
+    assert told == f"PREFECT_HOME={home} prefect flow-run logs 17"
 
 
 def test_a_mail_is_sent_with_the_login_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
