@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from recsmith.model.names import BASELINES, cutoffs_of, headline_cutoff
@@ -10,6 +11,8 @@ from recsmith.report import numbers as n
 
 ORDER = ("full", *BASELINES, "bundle")
 """Winner, baselines, compressed winner."""
+WIDEST = 76
+"""Characters of a line on what a model is: the table is not much wider than a terminal."""
 
 
 def result_rows(
@@ -43,10 +46,17 @@ def _row(
 
 
 def result_table(metrics: dict[str, Any], choice: dict[str, Any], timing: dict[str, Any]) -> str:
-    """The rows as aligned text."""
+    """The rows as aligned text; a long word on what a model is goes on below itself."""
     head, rows = result_rows(metrics, choice, timing)
+    rows = [line for row in rows for line in _folded(row)]
     widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
     return "\n".join(_line(row, widths) for row in [head, ["-" * width for width in widths], *rows])
+
+
+def _folded(row: list[str]) -> list[list[str]]:
+    model, what, *numbers = row
+    first, *more = wrap(what, WIDEST)
+    return [[model, first, *numbers], *(["", line, *[""] * len(numbers)] for line in more)]
 
 
 def _line(row: list[str], widths: list[int]) -> str:

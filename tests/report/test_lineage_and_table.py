@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 import pytest
 from conftest import make_inputs
@@ -11,7 +12,7 @@ from recsmith.__main__ import main
 from recsmith.report import shape
 from recsmith.report.charts.audience import curve, shares
 from recsmith.report.lineage import lineage, stage_hashes
-from recsmith.report.table import result_markdown, result_rows, result_table
+from recsmith.report.table import WIDEST, result_markdown, result_rows, result_table
 
 LOCK = {
     "stages": {
@@ -68,6 +69,17 @@ def test_the_table_stands_without_times() -> None:
     inputs = make_inputs()
     assert "–" in result_table(inputs.metrics, inputs.choice, {})
     assert result_markdown(inputs.metrics, inputs.choice, {}).startswith("| model | what | NDCG@20 |")
+
+
+def test_a_long_word_on_what_a_model_is_goes_on_below_itself() -> None:
+    inputs = make_inputs()
+    inputs.metrics["models"]["full"]["architecture"] = what = "blend of " + " + ".join(["1 * (gnn lightgcn)"] * 20)
+    table = result_table(inputs.metrics, inputs.choice, {}).splitlines()
+    assert max(map(len, table)) < 140
+    start = next(place for place, line in enumerate(table) if line.startswith("Winner, exact"))
+    parts = wrap(what, WIDEST)
+    assert len(parts) > 1
+    assert all(part in line for part, line in zip(parts, table[start:], strict=False))
 
 
 def test_a_sized_out_baseline_stands_in_the_table_with_its_reason() -> None:
