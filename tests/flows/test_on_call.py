@@ -92,7 +92,7 @@ def test_bad_data_at_night_are_set_aside_and_told_and_the_last_good_ones_serve(
     inbox.mkdir()
     (inbox / "bad.csv").write_text(BAD, encoding="utf-8")
     (inbox / "flood.csv").write_text(flood(), encoding="utf-8")
-    run = at_the_next_minute(service)
+    run = from_its_schedule(service)
     state = service.finished(run, PATIENCE)
     assert state["type"] == "COMPLETED"
     assert state["message"] == "kept: version 1; the challenger is the champion, byte for byte", "learnt from the same"
@@ -118,11 +118,11 @@ def test_bad_data_at_night_are_set_aside_and_told_and_the_last_good_ones_serve(
     assert answer.returncode == 0, answer.stdout
 
 
-def at_the_next_minute(service: Service) -> str:
-    """The nightly run that its schedule, moved to the minute after this one, has started."""
+def from_its_schedule(service: Service) -> str:
+    """The nightly run that its schedule, moved to a minute from now, has started."""
     nightly = service.deployment("nightly/nightly")
     (schedule,) = nightly["schedules"]
-    soon = datetime.now(UTC) + timedelta(minutes=1, seconds=10)
+    soon = datetime.now(UTC) + timedelta(minutes=2)
     cron = {"cron": f"{soon.minute} {soon.hour} * * *", "timezone": "Etc/UTC"}
     place = f"{service.api}/deployments/{nightly['id']}/schedules/{schedule['id']}"
     patient().patch(place, json={"schedule": cron}, timeout=60).raise_for_status()
