@@ -188,7 +188,10 @@ def _broken(run: Run) -> Stopped | None:
 def _tell(found: dict[str, Any]) -> None:
     """Into the log, and to whoever is on call."""
     rejected = [f"take: rejected {name}: {reason}" for name, reason in found["rejected"].items()]
-    drifted = [f"take: drift of {finding['name']}: {finding['text']}" for finding in found["drift"]]
+    drifted = [
+        f"take: drift of {one['name']}: {one['text']} ({one['value']:.3g}, limit {one['limit']:g})"
+        for one in found["drift"]
+    ]
     for line in (*rejected, *drifted):
         get_run_logger().warning(line)
     told: dict[Kind, list[str]] = {"DataRejected": rejected, "Drift": drifted}
