@@ -16,10 +16,11 @@ from recsmith.serving.scan import scan
 from recsmith.serving.select import select
 from recsmith.serving.sketch import Sketch
 from recsmith.serving.tables import SparseTable
+from recsmith.serving.threads import each
 from recsmith.serving.vector_table import VectorTable
 
 MEMORY = 20 << 20
-"""Bytes that the scores and gathered entries of one block of queries may take."""
+"""Bytes that the scores and gathered entries of one block of queries may take; each thread has a block."""
 SCANNED = 8
 """Arrays as large as the scores that a scan of many queries holds."""
 ENTRY = 40
@@ -216,6 +217,7 @@ def top_k(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` best items of each query, exactly; ties go to the lower item index.
 
+    Many queries are answered a block at a time by the threads that are allowed; how many changes no list.
     One query alone of a model with an index is answered by that, unless ``allow`` names what may be chosen: then the
     best of what it looks into. Items of the history are left out unless ``seen``; ``allow`` (item indices) leaves only
     these, ``block`` leaves these out.
@@ -228,10 +230,13 @@ def top_k(
     hidden = _hidden(model.n_items, allow, block)
     items = np.full((len(batch), k), -1, np.int32)
     scores = np.full((len(batch), k), -np.inf, np.float32)
-    for start, stop in _blocks(model, batch):
-        part = batch.part(start, stop)
+
+    def answer(run: slice) -> None:
+        part = batch.part(run.start, run.stop)
         found = _indexed(model, part, hidden, k, seen) if len(batch) == 1 and allow is None else None
-        items[start:stop], scores[start:stop] = found or _scanned(model, part, hidden, k, seen)
+        items[run], scores[run] = found or _scanned(model, part, hidden, k, seen)
+
+    each(answer, list(_blocks(model, batch)))
     return items, scores
 
 
@@ -280,10 +285,10 @@ def _hidden(n_items: int, allow: np.ndarray | None, block: np.ndarray | None) ->
     return np.flatnonzero(hidden)
 
 
-def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
+def _blocks(model: ServingModel, batch: Batch) -> Iterator[slice]:
     """Runs of queries whose scores and gathered sparse entries fit ``MEMORY``; one query at least."""
     if len(batch) == 1:
-        yield 0, 1
+        yield slice(0, 1)
         return
     entries = np.zeros(model.n_items) if model.sparse is None else np.diff(model.sparse.indptr.astype(np.int64))
     held = np.concatenate(([0], np.cumsum(ENTRY * entries[batch.indices] + 4 * model.rank)))
@@ -293,5 +298,5 @@ def _blocks(model: ServingModel, batch: Batch) -> Iterator[tuple[int, int]]:
     while start < len(batch):
         spent = cost[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(cost, spent + MEMORY, side="right")))
-        yield start, stop
+        yield slice(start, stop)
         start = stop

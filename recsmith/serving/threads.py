@@ -1,0 +1,39 @@
+"""Work that is shared out among threads: numpy lets the others run while it computes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+MOST = 8
+"""Threads at once: what each holds in memory bounds what all of them hold, on a machine of any size."""
+
+T = TypeVar("T")
+
+
+def allowed() -> int:
+    """As many as ``OMP_NUM_THREADS`` says, which libraries below numpy heed too; else one a core of this process."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if said.isdigit() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def each(work: Callable[[T], None], parts: Sequence[T]) -> None:
+    """``work`` on every part, on as many threads as are allowed, ``MOST`` at most; an error of any part is raised.
+
+    The first part is done before the others start: what it makes and keeps is there for all of them.
+    """
+    for part in parts[:1]:
+        work(part)
+    others = parts[1:]
+    threads = min(len(others), MOST, allowed()) if others else 0
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(work, others):
+                pass
+    else:
+        for part in others:
+            work(part)
