@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from recsmith.privacy.secrets import redact
 
 VARIABLE = "RECSMITH_ALERTS"
-Kind = Literal["Failed", "DataRejected", "BelowGate", "TooLong", "Crashed", "Drift"]
+Kind = Literal["Failed", "DataRejected", "BelowGate", "TooLong", "Crashed", "Drift", "Waiting"]
 TITLES: dict[str, str] = {
     "Failed": "failed",
     "DataRejected": "data rejected",
@@ -35,6 +35,7 @@ TITLES: dict[str, str] = {
     "TooLong": "ran too long and was ended",
     "Crashed": "was killed",
     "Drift": "data drifted",
+    "Waiting": "has waited for an hour",
 }
 LOGGER = logging.getLogger("prefect.recsmith.alerts")
 
@@ -93,6 +94,11 @@ def block(target: str) -> Any:
 def _without_addresses(error: Exception) -> str:
     told = re.sub(r"[a-z]+://[^\s'\"]+", "(address)", str(error))
     return redact(f"{type(error).__name__}: {told}")
+
+
+def waits(where: str, flow_run_id: str, text: str) -> None:
+    """Tell that a run still waits; ``text`` says for whom."""
+    send(Alert("Waiting", where, text, command(flow_run_id)))
 
 
 def on_end(flow: Any, flow_run: Any, state: Any) -> None:

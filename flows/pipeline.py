@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import sys
+from functools import partial
 from typing import Any, Literal, get_args
 
 from prefect import flow, get_run_logger, task
@@ -15,7 +16,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.alerts import Kind, on_end
+from flows.alerts import Kind, on_end, waits
 from flows.logs import set_up
 from flows.once import once
 from flows.process import Stream, streaming
@@ -116,7 +117,7 @@ def pipeline(request: Request = EVERYTHING) -> Any:
     """Bring the asked stages up to date, in order; stop at the first that fails."""
     run, flow_id, logger = run_name(), str(flow_run.id), get_run_logger()
     logger.info("run %s", run)
-    with workspace("pipeline", run, flow_id, logger.info):
+    with workspace("pipeline", run, flow_id, logger.info, late=partial(waits, "pipeline", flow_id)):
         if request.date and not (state := bound(request, run, flow_id)).is_completed():
             return Failed(name=state.name, message=state.message)
         return line(request, run, flow_id)

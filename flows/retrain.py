@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,7 +21,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows import pipeline
-from flows.alerts import Alert, Kind, command, on_end, send
+from flows.alerts import Alert, Kind, command, on_end, send, waits
 from flows.once import once
 from flows.pipeline import STAGES, WANDB_HELP, Request, Stage, environment, run_name
 from flows.step import step
@@ -118,7 +119,8 @@ def nightly(night: Night = TONIGHT) -> Any:
     """Take new events, retrain on them, and let the better one serve; where nothing is new, say so."""
     try:
         run = Run(night)
-        with workspace("nightly", run.name, run.flow_id, get_run_logger().info):
+        late = partial(waits, "nightly", run.flow_id)
+        with workspace("nightly", run.name, run.flow_id, get_run_logger().info, late=late):
             return Completed(message=_through(run))
     except Stopped as reason:
         return Failed(name=reason.name, message=str(reason))

@@ -1,7 +1,8 @@
 """What no hook of a run can tell, because the run itself is gone: ``python -m flows.watch`` leaves it to the server.
 
-Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run that sends no sign of life any more
-(its machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
+Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run whose process ended before its time is
+told, also where that was before it could load the flow and its hook; one that sends no sign of life any more (its
+machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
 
 What is told is the mark, not the silence: signs of life of a run may arrive after its end on a busy machine, and are
 then followed by silence, but the server lets no run that has ended be marked.
@@ -31,6 +32,7 @@ ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Cancelled", LOST
 """An event bears the name of the state, and ours have names of their own."""
 BEAT = "prefect.flow-run.heartbeat"
 RUNS: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
+WHY = "{{ flow_run.state.message }}"
 LOOK = "\nLook closer: " + command("{{ flow_run.id }}")
 
 
@@ -48,6 +50,7 @@ def automations(block_id: UUID) -> list[AutomationCore]:
     silent = "no sign of life for 90 seconds: it was killed with its worker, or its machine is gone"
     mark = ChangeFlowRunState(name=LOST, state=StateType.CRASHED, message=silent, force=False)
     return [
+        AutomationCore(name="recsmith-crashed", trigger=_on("Crashed"), actions=[_tell(block_id, "crashed", WHY)]),
         AutomationCore(name="recsmith-silent", trigger=silence, actions=[mark]),
         AutomationCore(name="recsmith-lost", trigger=_on(LOST), actions=[_tell(block_id, "was lost", silent)]),
         AutomationCore(

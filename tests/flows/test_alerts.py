@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from pydantic import SecretStr
 
 from benchmarks.service import Receiver, receiver
-from flows.alerts import VARIABLE, Alert, command, send
+from flows.alerts import VARIABLE, Alert, command, send, waits
 from flows.pipeline import Request, pipeline
 
 ALERT = Alert("BelowGate", "pipeline", "compress: the bundle keeps 0.9", command("17"))
@@ -105,6 +105,14 @@ def test_a_part_of_an_address_in_what_a_service_answers_is_not_logged(
     assert not send(ALERT)
     assert "Max retries exceeded" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_a_run_that_waits_tells_for_whom(webhook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, webhook.url)
+    waits("nightly", "17", "waiting for process 4711 (stage train)")
+    ((_, body),) = webhook.got
+    assert body["subject"] == "Recsmith: nightly has waited for an hour"
+    assert body["text"] == f"waiting for process 4711 (stage train)\nLook closer: {command('17')}"
 
 
 def test_where_nobody_is_to_be_told_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

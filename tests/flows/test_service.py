@@ -128,12 +128,26 @@ def test_a_cancelled_run_leaves_nothing_running(service: Service) -> None:
     until(lambda: not of_runs(service.root), 120)
 
 
+def test_a_run_whose_code_cannot_be_loaded_is_told(service: Service, alerts: Receiver) -> None:
+    flow = service.root / "flows/pipeline.py"
+    code = flow.read_text(encoding="utf-8")
+    flow.write_text(f"import not_installed\n{code}", encoding="utf-8")
+    run = service.run("pipeline/pipeline", stages=["ingest"])
+    assert service.finished(run)["type"] == "CRASHED"
+    _, alert = alerts.wait("crashed")
+    flow.write_text(code, encoding="utf-8")
+    assert alert["subject"] == "Recsmith: pipeline crashed"
+    error, look = alert["text"].splitlines()
+    assert "non-zero" in error
+    assert look == f"Look closer: PREFECT_API_URL={service.api} prefect flow-run logs {run}"
+
+
 def test_a_killed_run_is_told_and_a_killed_worker_is_started_again(
     service: Service, alerts: Receiver, full: bool
 ) -> None:
     if not full:
         pytest.skip("in full only: it waits for the server to notice")
-    slow = service.root / ".work" / "slow"
+    slow, before = service.root / ".work" / "slow", sum("was killed" in alert["subject"] for _, alert in alerts.got)
     slow.touch()
     run = service.run("pipeline/pipeline", stages=["ingest"], force=True)
     service.said(run, "Running stage 'ingest'")
@@ -146,7 +160,7 @@ def test_a_killed_run_is_told_and_a_killed_worker_is_started_again(
     assert flow is not None
     flow.kill()
     assert service.finished(run)["type"] == "CRASHED"
-    alerts.wait("was killed")
+    until(lambda: sum("was killed" in alert["subject"] for _, alert in alerts.got) == before + 1)
     slow.unlink()
     until(lambda: not of_runs(service.root), 120)
     worker = next(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,24 @@ def test_a_second_flow_waits_and_says_for_whom() -> None:
         assert first.wait(timeout=10) == 0
     assert len(said) == 1
     assert said[0].startswith(f"waiting for process {first.pid} (nightly, run r1, since ")
+
+
+def test_a_long_wait_is_told_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LATE_SECONDS", 1.0)
+    late: list[str] = []
+    stuck = running(sys.executable, "-c", HOLD.format(seconds=3))
+    with stuck as first, workspace("pipeline", "r2", "f2", print, late=late.append):
+        assert first.wait(timeout=10) == 0
+        time.sleep(1.5)
+    assert [words.partition(" (")[0] for words in late] == [f"waiting for process {first.pid}"]
+
+
+def test_who_need_not_wait_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LATE_SECONDS", 0.5)
+    late: list[str] = []
+    with workspace("pipeline", "r2", "f2", print, late=late.append):
+        time.sleep(1)
+    assert late == []
 
 
 def test_a_flow_waits_for_the_whole_line_that_was_typed_by_hand(tmp_path: Path) -> None:
