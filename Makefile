@@ -2,13 +2,16 @@
 
 PYTHON ?= python3.11
 VENV := .venv
-INSTALLED := $(VENV)/.installed-$(shell git hash-object requirements.lock)
+# Without git, a copy that was downloaded, the stamp is another one.
+INSTALLED := $(VENV)/.installed-$(or $(shell git hash-object requirements.lock 2>/dev/null),$(shell cksum <requirements.lock | tr ' ' -))
 ifndef RECSMITH_RUN
 RECSMITH_RUN := $(shell date -u +%Y%m%d-%H%M%S)-$(shell echo $$PPID)
 endif
 export RECSMITH_RUN
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PREFECT_HOME := $(CURDIR)/.prefect
+# A network that is cut in the middle of a W&B run: seconds that a stage waits for it at its end (W&B: for ever).
+export WANDB_FINISH_TIMEOUT ?= 60
 # What `make test` runs: everything not slow, and the short form of slow tests that have one.
 TESTS := not slow or short
 WORKERS ?= 2
@@ -60,7 +63,7 @@ retrain: $(INSTALLED) .work/vega.js ## one night of retraining, now
 
 rollback: $(INSTALLED) ## let the champion before this one serve again; TO=N for a certain version
 	@python -m recsmith champion rollback $(if $(TO),--to $(TO))
-	@dvc add --quiet data/champion
+	@dvc --wait-for-lock add --quiet data/champion
 
 test: lint types ## format, lint, types and all tests (slow ones in their short form)
 	RECSMITH_SHORT=1 python -m pytest -n $(WORKERS) --dist loadfile -m "$(TESTS)"

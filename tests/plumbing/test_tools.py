@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +139,14 @@ def test_a_python_that_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "'nopython' is not there. Name one: make run PYTHON=" in result.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_a_machine_without_git_has_a_name_for_what_is_installed(tmp_path: Path) -> None:
+    for name in ("make", "cksum", "tr", "date", "echo"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    shown = ["make", "-s", "--eval", "shown:; @echo $(INSTALLED)", "shown"]
+    result = subprocess.run(shown, cwd=ROOT, env=ALONE | {"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert re.fullmatch(r"\.venv/\.installed-\d+-\d+\n", result.stdout), result.stdout + result.stderr
 
 
 def test_the_lock_pins_everything_plainly_and_holds_the_guards() -> None:

@@ -17,6 +17,8 @@ from recsmith.privacy.pseudonyms import Pseudonyms
 from recsmith.privacy.tombstones import Tombstones, within
 from recsmith.privacy.traces import erase
 from recsmith.retrain import log as event_log
+from tools.forget.records import Record, records
+from tools.forget.workspace import files
 
 VARIABLE, SECRET = "RECSMITH_PSEUDONYM_KEY", "a key that nobody guesses"
 MAKER = Pseudonyms(Key(VARIABLE, SECRET.encode()))
@@ -66,3 +68,11 @@ def test_a_forgotten_person_does_not_enter_the_event_log_again(tmp_path: Path, m
     assert within(batch, path, VARIABLE).equals(batch)
     tombstones.write(path, Tombstones().with_one("ann", MAKER))
     assert within(batch, path, VARIABLE)["user_id"].to_pylist() == ["bob"]
+
+
+def test_a_machine_without_git_is_searched_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.csv").write_text("user_id,item_id\n", encoding="utf-8")
+    (tmp_path / "log.csv.dvc").write_text("outs: [{md5: abc, path: log.csv}]\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert records(tmp_path, tmp_path / "runs") == {Record(frozenset(), frozenset({"abc"}))}
+    assert [path.name for path in files(tmp_path)] == ["log.csv", "log.csv.dvc"]

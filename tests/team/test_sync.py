@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from small_projects import ROOT, done, run
@@ -17,6 +19,13 @@ RECORD = (
     "from pathlib import Path; from stages._track import Track\n"
     "t = Track('train', 'g', Path('.work/wandb')); t.log({'epoch': 1, 'loss': 0.5}, over='epoch'); t.finish()"
 )
+CUT = """
+import os; from pathlib import Path; from stages._track import Track
+os.environ["WANDB_BASE_URL"] = server
+t = Track("train", "g", Path(".work/wandb"))
+t.log({"epoch": 1, "loss": 0.5}, over="epoch")
+print("begun", t._mode, flush=True)
+"""
 SYNC = (sys.executable, "-m", "tools.sync", "--seconds", "120")
 
 
@@ -97,3 +106,13 @@ def test_a_stage_with_a_wrong_key_goes_on_offline(tmp_path: Path) -> None:
     assert "W&B does not take the run" in said
     assert "kept offline, `make sync` later" in said
     assert len(list((tmp_path / ".work/wandb").glob("offline-run-*"))) == 1
+
+
+def test_a_network_that_goes_in_the_middle_keeps_a_stage_no_longer_than_make_says(tmp_path: Path) -> None:
+    setting = re.search(r"^export (WANDB_FINISH_TIMEOUT) \?= \d+$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert setting is not None
+    code = f"from wandb_server import serving\nwith serving() as server:\n{indent(CUT, '    ')}\nt.finish()"
+    command = ("env", "-u", "WANDB_MODE", sys.executable, "-c", code)
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/team'}", setting[1]: "2"}
+    said = done(tmp_path, *command, env=env(tmp_path, "set below", KEY) | path)
+    assert "begun online" in said

@@ -45,8 +45,11 @@ def _history(root: Path) -> Iterator[bytes]:
 
 
 def _git(root: Path, *words: str) -> bytes:
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else b""
+    """What git answers; nothing where there is no git."""
+    try:
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return b""
 
 
 def _records(text: bytes) -> Iterator[Record]:

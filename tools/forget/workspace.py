@@ -71,8 +71,11 @@ def files(root: Path) -> Iterator[Path]:
 
 
 def _in_git(root: Path) -> set[str]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False)
-    return set(listed.stdout.split("\0"))
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return set()
+    return set(listed.split("\0"))
 
 
 def _below(path: Path) -> Iterator[Path]:
