@@ -34,11 +34,11 @@ class Unsteady(Exception):
 def read_file(path: Path, digest: str, inbox: Inbox) -> Batch:
     """A file in any format that the stage ingest reads; ``digest``: the sha256 that it is to have.
 
-    Raises UserError where it cannot be understood, Unsteady where it was changed meanwhile.
+    Raises Unsteady where it was changed meanwhile; UserError, or whatever a reader raises, where it cannot be read.
     """
     try:
         table = _read(path.parent, path.name, inbox.format, inbox.spec)
-    except UserError:
+    except Exception:
         if hash_now(path) != digest:
             raise Unsteady from None
         raise

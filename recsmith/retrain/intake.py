@@ -22,6 +22,8 @@ from recsmith.tables import columns as c
 
 Say = Callable[[str], None]
 Admitted = Callable[[pa.Table], pa.Table]
+UNREADABLE = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
+"""What readers raise at values that nobody thought of; one bad value must not cost the night."""
 UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
 
 
@@ -89,7 +91,11 @@ class Door:
         """Take what the query has above its mark; a refused batch is written to ``rejected``."""
         if self.settings.sql is None:
             return
-        batch = read_query(self.settings.sql, root, self.intake.log.marks.get("sql"))
+        try:
+            batch = read_query(self.settings.sql, root, self.intake.log.marks.get("sql"))
+        except UNREADABLE as error:
+            self._refused("sql", _told(error))
+            return
         if batch is None or self.intake.log.knows(batch.digest):
             return
         refused = withdrawal.told(self.intake.log, batch.digest)
@@ -110,6 +116,8 @@ class Door:
             )
         except UserError as error:
             return self._refused(name, str(error))
+        except UNREADABLE as error:
+            return self._refused(name, _told(error))
         whole = self.admitted(whole)
         left_out = batch.table.num_rows - whole.num_rows
         intake.log = event_log.append(
@@ -136,6 +144,10 @@ class Door:
         """Leave a file for the next run."""
         self.say(f"{path.name}: still being written; it waits for the next run")
         self.intake.waiting.append(path.name)
+
+
+def _told(error: Exception) -> str:
+    return f"it holds what cannot be read: {str(error)[:200]} ({type(error).__name__})."
 
 
 def take(

@@ -8,6 +8,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from events_of import DAY, START, Event, events, rows, write_csv
 
@@ -86,6 +88,22 @@ def test_what_cannot_be_read_at_all_is_rejected_with_the_readers_words(tmp_path:
     assert "user_id" in found.rejected["a.csv"]
     assert "cannot be read as Parquet" in found.rejected["b.parquet"]
     assert not (tmp_path / "events/log.json").exists()
+
+
+TIME_OF_NOBODY = pa.table({"user_id": ["a"], "item_id": ["b"], "timestamp": pa.array([2**31 - 1], pa.date32())})
+
+
+@pytest.mark.parametrize("time", ["1e300", "9223372036854775808", "[]"])
+def test_values_that_nobody_thought_of_cost_their_file_and_not_the_night(tmp_path: Path, time: str) -> None:
+    (tmp_path / "inbox").mkdir()
+    line = f'{{"user_id": "a", "item_id": "b", "timestamp": {time}}}\n'
+    (tmp_path / "inbox/a.jsonl").write_text(line, encoding="utf-8")
+    pq.write_table(TIME_OF_NOBODY, tmp_path / "inbox/b.parquet")
+    write_csv(tmp_path / "inbox/c.csv", events(3))
+    found = taken(tmp_path)
+    assert [batch.name for batch in found.taken] == ["c.csv"]
+    assert list(found.rejected) == ["a.jsonl", "b.parquet"]
+    assert all("holds what cannot be read" in reason for reason in found.rejected.values())
 
 
 def test_incomplete_rows_may_be_left_out_and_are_counted(tmp_path: Path) -> None:
