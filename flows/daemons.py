@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,9 +94,8 @@ def _stop(process: psutil.Process) -> None:
     end([process], grace=0.0)
 
 
-def wait_until(ready: object, process: psutil.Process, name: str, seconds: float) -> None:
+def wait_until(ready: Callable[[], bool], process: psutil.Process, name: str, seconds: float) -> None:
     """Poll ``ready()``; UserError with the last lines of the log where the process ends or the time is over."""
-    assert callable(ready)
     deadline = time.monotonic() + seconds
     while not ready():
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:

@@ -28,7 +28,8 @@ def seed(
     """Write the log into ``folder``; UserError where there is one already, or where the source has no times."""
     if event_log.read_log(folder).parts:
         raise UserError(
-            f"{folder.name} holds events already; it is made only once. `recsmith events add FILE...` adds."
+            f"{folder.name} holds events already; it is made only once. `recsmith events add FILE...` adds. Where "
+            "params.yaml does not read it (an interruption), set ingest.source: events, ingest.path: data/events."
         )
     tables = read(params, root)
     rows = admitted(tables.interactions.select(list(COLUMNS)))

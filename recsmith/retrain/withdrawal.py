@@ -60,15 +60,13 @@ def settle(inbox: Path, log: Log) -> None:
 def offer(folder: Path, inbox: Path, given: str) -> Withdrawn:
     """Let a withdrawn batch be taken again: its file goes back to the inbox, its query's rows may come once more.
 
-    Raises UserError where it is not known, or where the inbox has a file of its name.
+    Where the inbox has a file of its name by now, it gets another one. UserError where it is not known.
     """
     log = event_log.open_log(folder)
     gone = _one(given, {batch.batch: batch for batch in log.withdrawn}, "among the withdrawn ones")
     kept, target = places.aside(inbox / REJECTED, gone.name, gone.batch), inbox / gone.name
     if kept.is_file():
-        if target.exists():
-            raise UserError(f"{target} is there already; move it, then offer {gone.name} again.")
-        places.move(kept, target)
+        places.move(kept, places.aside(inbox, gone.name, gone.batch) if target.exists() else target)
     for path in (kept, rows := places.rows_aside(inbox / REJECTED, gone.name, gone.batch)):
         places.reason_of(path).unlink(missing_ok=True)
     rows.unlink(missing_ok=True)

@@ -64,6 +64,7 @@ def test_a_night(finished: Workspace, copy_of: Callable[[Workspace], Workspace])
     assert content(workspace, served)["digest"] == second["digest"]
     assert "version 1" in said(workspace, "make", "--no-print-directory", "rollback", "INSTALLED=")
     assert content(workspace, served)["digest"] == first["digest"]
+    assert "up to date" in said(workspace, "dvc", "status", "data/champion.dvc"), "the rollback is versioned, too"
     history = content(workspace, "data/champion/history.json")
 
     before = content(workspace, "data/events/log.json")

@@ -51,6 +51,15 @@ def test_it_is_not_taken_again_before_it_is_offered(tmp_path: Path) -> None:
     assert rows(tmp_path / "events") == before
 
 
+def test_what_is_offered_while_a_new_file_has_its_name_is_taken_beside_it(tmp_path: Path) -> None:
+    three(tmp_path)
+    withdraw(tmp_path / "events", tmp_path / "inbox", "c.csv", WHY)
+    write_csv(tmp_path / "inbox/c.csv", events(5, START + 3 * DAY))
+    gone = offer(tmp_path / "events", tmp_path / "inbox", "c.csv")
+    assert sorted(batch.name for batch in taken(tmp_path).taken) == sorted(["c.csv", f"{gone.batch[:12]}-c.csv"])
+    assert len(rows(tmp_path / "events")) == 20
+
+
 def test_a_new_part_never_takes_the_number_of_one_that_still_counts(tmp_path: Path) -> None:
     three(tmp_path)
     withdraw(tmp_path / "events", tmp_path / "inbox", "a.csv", WHY)
