@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pydantic import Field
 from recsmith.config.base import Section, parse
 from recsmith.errors import UserError
 from recsmith.files import read_json, remove_asides, replacing, write_json
+from recsmith.retrain.exchange import exchange
 from recsmith.retrain.incumbent import BUNDLE
 from recsmith.serving import manifest
 from recsmith.serving.bundle import load
@@ -197,10 +199,16 @@ def versions(folder: Path) -> list[int]:
 
 
 def _serve(folder: Path, version: int) -> None:
-    """Put a version in the place of ``current``, whole, and see that it is."""
-    with replacing(folder / CURRENT) as aside:
-        shutil.copytree(version_of(folder, version), aside)
-        load(aside / BUNDLE)
+    """Put a version in the place of ``current``: whoever reads there finds the one or the other, and whole."""
+    current = folder / CURRENT
+    with tempfile.TemporaryDirectory(prefix=f".{CURRENT}.", dir=folder) as beside:
+        new = Path(beside, CURRENT)
+        shutil.copytree(version_of(folder, version), new)
+        load(new / BUNDLE)
+        if current.exists():
+            exchange(new, current)
+        else:
+            os.replace(new, current)
 
 
 def _digest(bundle: Path) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from serving.small_bundles import N_USERS, make_bundle
 
 from recsmith.config.retrain import Promote, Reopen
 from recsmith.errors import UserError
+from recsmith.files import write_text
+from recsmith.retrain import exchange
 from recsmith.retrain.champion import (
     Challenger,
     Entry,
@@ -98,6 +102,33 @@ def test_what_serves_is_mended_from_its_version_at_the_next_start(tmp_path: Path
     assert serving(tmp_path / "champion") == one.digest
 
 
+def test_whoever_reads_finds_a_champion_at_every_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = challenger(tmp_path, 1), challenger(tmp_path, 2)
+    history, replace, there = promoted(tmp_path / "champion", one, 1), os.replace, list[bool]()
+
+    def watched(*paths: Any) -> None:
+        there.append((tmp_path / "champion/current/bundle/manifest.json").is_file())
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", watched)
+    history = promote(tmp_path / "champion", history, two, entry(2, two.digest), 3)
+    rollback(tmp_path / "champion", history, None)
+    assert serving(tmp_path / "champion") == one.digest
+    assert there
+    assert all(there)
+
+
+def test_where_the_system_cannot_exchange_folders_they_are_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange.ctypes, "CDLL", lambda name: SimpleNamespace(renameat2=lambda *given: -1))
+    for name in "ab":
+        write_text(tmp_path / name / "name", name)
+    exchange.exchange(tmp_path / "a", tmp_path / "b")
+    assert [(tmp_path / name / "name").read_text() for name in "ab"] == ["b", "a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 def promote_and_roll_back(folder: Path, made: list[Challenger]) -> None:
     """What is killed: promotions and rollbacks without end."""
     while True:
@@ -117,6 +148,7 @@ def test_a_kill_leaves_the_champion_before_or_after_and_never_between(tmp_path: 
     known, seen = {one.digest for one in made}, 0
     for _ in range(40 if full else 8):
         assert killed(draw, 0.4, promote_and_roll_back, tmp_path / "champion", made)
+        assert serving(tmp_path / "champion") in known, "before anybody mends it"
         before = read_history(tmp_path / "champion")
         assert [one.number for one in before.entries] != []
         after = open_champion(tmp_path / "champion")
