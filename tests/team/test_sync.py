@@ -77,6 +77,15 @@ def test_a_wrong_key_is_said_once(project: Path) -> None:
     assert "wrong" * 8 not in result.stdout
 
 
+def test_a_key_that_has_expired_is_said_though_the_server_answers_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with (
+        serving(b'{"data": {"viewer": null}}') as server,
+        pytest.raises(UserError, match="refuses the key: it is wrong or expired"),
+    ):
+        check_server(server)
+
+
 def test_no_key_and_no_server_are_told_apart(project: Path) -> None:
     no_key = run(project, *SYNC, env=env(project, "http://127.0.0.1:9", ""))
     assert "no key is set. Export WANDB_API_KEY" in no_key.stdout
