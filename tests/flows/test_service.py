@@ -138,7 +138,7 @@ def test_a_run_whose_code_cannot_be_loaded_is_told(service: Service, alerts: Rec
     flow.write_text(code, encoding="utf-8")
     assert alert["subject"] == "Recsmith: pipeline crashed"
     error, look = alert["text"].splitlines()
-    assert "non-zero" in error
+    assert "status code: 1" in error
     assert look == f"Look closer: PREFECT_API_URL={service.api} prefect flow-run logs {run}"
 
 
