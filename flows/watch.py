@@ -1,7 +1,7 @@
 """What no hook of a run can tell, because the run itself is gone: ``python -m flows.watch`` leaves it to the server.
 
-Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run whose process ended before its time is
-told, also where that was before it could load the flow and its hook; one that sends no sign of life any more (its
+Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run whose process ended before its time
+is told, also where that was before it could load the flow and its hook; one that sends no sign of life any more (its
 machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
 
 What is told is the mark, not the silence: signs of life of a run may arrive after its end on a busy machine, and are
