@@ -224,8 +224,8 @@ Path("done").touch()
 
 def test_a_run_goes_on_where_nobody_reads_its_output(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", TALKS], cwd=tmp_path, env=env, **pipes) as talking:
+    talk = [sys.executable, "-c", TALKS]
+    with subprocess.Popen(talk, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as talking:
         for pipe in (talking.stdout, talking.stderr):
             assert pipe is not None
             pipe.close()
