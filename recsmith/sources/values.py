@@ -126,9 +126,15 @@ def seconds(column: Column, unit: str, place: Place) -> Column:
     elif unit == "iso" and not pa.types.is_null(column.type):
         raise UserError(f"{place.file}: column {place.column!r} holds numbers; timestamp_unit iso is for dates.")
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        floats = _attempt(column.cast(pa.float64()), _finite, place, "not a time")
-        return pc.floor(pc.divide(floats, float(UNITS[unit]))).cast(pa.int64())
-    return _divided(column.cast(pa.int64()), UNITS[unit])
+        return _attempt(column.cast(pa.float64()), lambda part: _floored(part, float(UNITS[unit])), place, "not a time")
+    if pa.types.is_null(column.type):
+        return column.cast(pa.int64())
+    return _divided(_attempt(column, lambda part: part.cast(pa.int64()), place, "not a time"), UNITS[unit])
+
+
+def _floored(part: Column, by: float) -> Column:
+    """Raises ArrowInvalid where a value is infinite, or too large for int64."""
+    return pc.floor(pc.divide(_finite(part), by)).cast(pa.int64())
 
 
 def _typed_seconds(column: Column) -> Column:

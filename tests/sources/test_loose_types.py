@@ -45,6 +45,11 @@ def test_json_ids_of_mixed_types_and_missing_keys_are_understood(
         ('[{"user_id": 1}]', "one JSON object a line"),
         ('{"user_id": 1, "thing": 2}', "'item_id'.*is missing.*'thing'"),
         ('{"user_id": [1], "item_id": 2}', "cannot be an id"),
+        (
+            '{"user_id": 1, "item_id": 2, "timestamp": 1e300}',
+            "record 1: column 'timestamp' holds 1e.300, .* not a time",
+        ),
+        ('{"user_id": 1, "item_id": 2, "timestamp": []}', "'timestamp' holds .*, which is not a time"),
         ("\n", "is missing|holds no rows"),
     ],
 )
