@@ -10,8 +10,6 @@ endif
 export RECSMITH_RUN
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PREFECT_HOME := $(CURDIR)/.prefect
-# A network that is cut in the middle of a W&B run: seconds that a stage waits for it at its end (W&B: for ever).
-export WANDB_FINISH_TIMEOUT ?= 60
 # What `make test` runs: everything not slow, and the short form of slow tests that have one.
 TESTS := not slow or short
 WORKERS ?= 2

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 PROBE_SECONDS = 2.0
+FINISH_SECONDS = 60.0
+"""A network that goes in the middle of a run keeps its stage no longer at its end; W&B itself would wait for ever."""
 HOST = "https://api.wandb.ai"
 
 
@@ -140,6 +142,7 @@ class Track:
             disable_code=True,
             disable_git=True,
             init_timeout=15,
+            finish_timeout=FINISH_SECONDS,
             quiet=True,
             silent=where != "online",
         )
