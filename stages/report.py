@@ -21,6 +21,8 @@ from recsmith.report.search.read import read_search
 from stages._stage import DATA, PARAMS, STAGES, Context, stage
 
 LINE = STAGES[:-1]
+RECORDS = (":(exclude)dvc.lock", ":(exclude)*.dvc")
+"""What a run and a night rewrite themselves."""
 ORIGIN = ("bundle", "git", "data", "champion_before", "requirements_sha256", "packages_off_the_lock")
 """What W&B is told of the lineage: the rest stands in the configs of the other runs of the group."""
 
@@ -95,10 +97,13 @@ def _pins(requirements: Path) -> dict[str, str]:
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit, and whether tracked files but dvc.lock differ from it; None outside a repository or without git."""
+    """Commit, and whether tracked files differ from it, dvc.lock and *.dvc apart, whose md5s the lineage has anyway.
+
+    None outside a repository or without git.
+    """
     try:
         commit = _ask("rev-parse", "HEAD")
-        changed = _ask("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock")
+        changed = _ask("status", "--porcelain", "--untracked-files=no", "--", ".", *RECORDS)
     except (OSError, subprocess.CalledProcessError):
         return None
     return {"commit": commit, "dirty": bool(changed)}

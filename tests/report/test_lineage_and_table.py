@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from textwrap import wrap
 
@@ -9,10 +10,12 @@ import pytest
 from conftest import make_inputs
 
 from recsmith.__main__ import main
+from recsmith.files import write_text
 from recsmith.report import shape
 from recsmith.report.charts.audience import curve, shares
 from recsmith.report.lineage import lineage, stage_hashes
 from recsmith.report.table import WIDEST, result_markdown, result_rows, result_table
+from stages.report import _git
 
 LOCK = {
     "stages": {
@@ -55,6 +58,23 @@ def test_the_table_holds_winner_baselines_and_compressed_winner() -> None:
     assert [row[0] for row in rows][:2] == ["Winner, exact", "Popularity"]
     assert rows[0][-2:] == ["12,400,000", "1.50"]
     assert rows[-1] == ["Winner, bundle", "bundle with knobs", "0.1302", "0.1432", "2,480,000", "0.43"]
+
+
+def test_a_night_that_renews_its_records_leaves_the_commit_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("dvc.lock", "data/events.dvc", "params.yaml"):
+        write_text(tmp_path / name, "then")
+    for words in ("init -q", "add -f .", "-c user.name=t -c user.email=t@example.org commit -qm then"):
+        subprocess.run(["git", *words.split()], check=True)
+    for name in ("dvc.lock", "data/events.dvc"):
+        write_text(tmp_path / name, "now")
+    found = _git()
+    assert found is not None
+    assert not found["dirty"]
+    write_text(tmp_path / "params.yaml", "now")
+    assert _git() == found | {"dirty": True}
 
 
 def test_what_was_searched_for_stands_in_the_table() -> None:
