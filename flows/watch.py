@@ -1,8 +1,8 @@
 """What no hook of a run can tell, because the run itself is gone: ``python -m flows.watch`` leaves it to the server.
 
-Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run whose process ended before its time
-is told, also where that was before it could load the flow and its hook; one that sends no sign of life any more (its
-machine or its worker and itself were killed) is marked as crashed and told; so is a run that nobody starts.
+Automations, made anew by each ``make up`` where ``RECSMITH_ALERTS`` is set: a run whose code, hook included, cannot be
+loaded is told; one that sends no sign of life any more (its machine or its worker and itself were killed) is marked as
+crashed and told; so is a run that nobody starts.
 
 What is told is the mark, not the silence: signs of life of a run may arrive after its end on a busy machine, and are
 then followed by silence, but the server lets no run that has ended be marked.
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,11 @@ ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Cancelled", LOST
 """An event bears the name of the state, and ours have names of their own."""
 BEAT = "prefect.flow-run.heartbeat"
 RUNS: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
+UNLOADED = [
+    "Process exited with status code: 1.*",
+    "Flow run infrastructure exited with non-zero status code 1.*",
+]
+"""What Prefect says of a process that ended by an error outside of the flow; a killed one is told by its hook."""
 WHY = "{{ flow_run.state.message }}"
 LOOK = "\nLook closer: " + command("{{ flow_run.id }}")
 
@@ -50,7 +57,11 @@ def automations(block_id: UUID) -> list[AutomationCore]:
     silent = "no sign of life for 90 seconds: it was killed with its worker, or its machine is gone"
     mark = ChangeFlowRunState(name=LOST, state=StateType.CRASHED, message=silent, force=False)
     return [
-        AutomationCore(name="recsmith-crashed", trigger=_on("Crashed"), actions=[_tell(block_id, "crashed", WHY)]),
+        AutomationCore(
+            name="recsmith-crashed",
+            trigger=_on("Crashed", {"prefect.state-message": UNLOADED}),
+            actions=[_tell(block_id, "crashed", WHY)],
+        ),
         AutomationCore(name="recsmith-silent", trigger=silence, actions=[mark]),
         AutomationCore(name="recsmith-lost", trigger=_on(LOST), actions=[_tell(block_id, "was lost", silent)]),
         AutomationCore(
@@ -59,9 +70,10 @@ def automations(block_id: UUID) -> list[AutomationCore]:
     ]
 
 
-def _on(state: str) -> EventTrigger:
-    """When a run enters a state of that name."""
-    return EventTrigger(expect={f"prefect.flow-run.{state}"}, match=RUNS, posture=Posture.Reactive, threshold=1)
+def _on(state: str, more: Mapping[str, str | list[str]] = MappingProxyType({})) -> EventTrigger:
+    """When a run enters a state of that name; ``more``: labels that its event has to have."""
+    match = {**RUNS, **more}
+    return EventTrigger(expect={f"prefect.flow-run.{state}"}, match=match, posture=Posture.Reactive, threshold=1)
 
 
 def _tell(block_id: UUID, title: str, why: str) -> SendNotification:
