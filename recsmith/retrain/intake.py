@@ -179,8 +179,9 @@ def take(
 
 
 def _ready(inbox: Path, settle: float, entrance: Door) -> list[Path]:
-    """Files that nobody writes any more."""
-    found = [path for path in sorted(inbox.glob("*")) if path.is_file() and not path.name.startswith(".")]
+    """What nobody writes any more; folders too, which cannot be read: somebody has to be told."""
+    ours = (TAKEN, REJECTED)
+    found = [path for path in sorted(inbox.glob("*")) if path.name not in ours and not path.name.startswith(".")]
     ready = []
     for path in found:
         if path.name.endswith(UNFINISHED) or 0 <= entrance.now - path.stat().st_mtime < settle:

@@ -112,6 +112,16 @@ def test_incomplete_rows_may_be_left_out_and_are_counted(tmp_path: Path) -> None
     assert (batch.rows, batch.new, batch.left_out) == (10, 9, 1)
 
 
+def test_a_folder_in_the_inbox_is_told_and_stays(tmp_path: Path) -> None:
+    write_csv(tmp_path / "inbox/week/a.csv", events(3))
+    write_csv(tmp_path / "inbox/b.csv", events(3))
+    found = taken(tmp_path)
+    assert found.rejected == {"week": "it cannot be read (Is a directory) and stays where it is."}
+    assert [batch.name for batch in found.taken] == ["b.csv"]
+    assert (tmp_path / "inbox/week/a.csv").exists()
+    assert taken(tmp_path).taken == []
+
+
 def test_a_file_that_is_still_being_written_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     young = write_csv(tmp_path / "inbox/young.csv", events(3))
     os.utime(young, (NOW - 2, NOW - 2))
