@@ -16,6 +16,7 @@ from pathlib import Path
 import kit
 import pytest
 from kit import Row
+from team.wandb_server import KEY, serving
 from workspaces import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -158,6 +159,26 @@ def test_a_cut_network_keeps_nobody_waiting(
     seconds = round(time.monotonic() - started, 1)
     what = "silent" if accepts else "refused"
     note(Row("network", 0, "W&B's server", what, "from the start", "offline run kept, same md5s", seconds))
+
+
+def test_a_network_cut_in_the_middle_of_a_run_keeps_nobody_waiting(
+    finished: Workspace, copy_of: Copy, monkeypatch: pytest.MonkeyPatch, note: Note
+) -> None:
+    monkeypatch.delenv("WANDB_MODE")
+    workspace, started, stage = copy_of(finished), time.monotonic(), "train"
+    kit.forget(workspace, stage)
+    with kit.tidy(workspace):
+        with serving() as server:
+            env = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server}
+            running = kit.start(workspace, *kit.repro(stage), env=env)
+            kit.wait_for(lambda: list((workspace.root / ".work/wandb").glob("run-*")), running)
+            assert not running.over(), running.output
+        status = running.child.wait(10 * kit.PATIENCE)
+        assert status == 0, running.output
+        kit.gone(workspace)
+    kit.as_undisturbed(workspace, finished, stage)
+    seconds = round(time.monotonic() - started, 1)
+    note(Row("network", 1, "W&B's server", "gone", f"in the middle of {stage}", "went on, same md5s", seconds))
 
 
 def _mirrored(workspace: Workspace) -> set[Path]:
