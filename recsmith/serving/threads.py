@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 MOST = 8
 """Threads at once: what each holds in memory bounds what all of them hold, on a machine of any size."""
@@ -24,16 +25,26 @@ def allowed() -> int:
 def each(work: Callable[[T], None], parts: Sequence[T]) -> None:
     """``work`` on every part, on as many threads as are allowed, ``MOST`` at most; an error of any part is raised.
 
-    The first part is done before the others start: what it makes and keeps is there for all of them.
+    Shared out where threadpoolctl is installed, which holds BLAS at one thread meanwhile: its threads would spin beside
+    ours. The first part is done before the others start: what it makes and keeps is there for all of them.
     """
-    for part in parts[:1]:
-        work(part)
-    others = parts[1:]
-    threads = min(len(others), MOST, allowed()) if others else 0
-    if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, others):
-                pass
-    else:
-        for part in others:
+    blas = _blas() if len(parts) > 1 else None
+    if blas is None:
+        for part in parts:
             work(part)
+        return
+    first, *others = parts
+    with blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(len(others), MOST, allowed())) as pool:
+        work(first)
+        for _ in pool.map(work, others):
+            pass
+
+
+@cache
+def _blas() -> Any:
+    """What holds BLAS at a number of threads; None where threadpoolctl is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()

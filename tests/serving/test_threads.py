@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsmith.compress.blend import blend
 from recsmith.compress.contract import Calibration, Knobs
@@ -132,6 +133,27 @@ def test_the_first_part_is_done_alone_and_before_all_others(monkeypatch: pytest.
     each(work, range(20))
     assert done[0] == 0
     assert sorted(done) == list(range(20))
+
+
+def test_blas_has_one_thread_while_parts_are_shared_out_and_its_own_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow(monkeypatch, 2)
+    found: list[set[int]] = []
+    with threadpool_limits(2, "blas"):
+        each(lambda part: found.append(of_blas()), range(4))
+        assert found == [{1}] * 4
+        assert of_blas() == {2}
+
+
+def of_blas() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_without_threadpoolctl_parts_are_done_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_blas", lambda: None)
+    allow(monkeypatch, 4)
+    done: list[Any] = []
+    each(lambda part: done.append((part, threading.current_thread())), range(5))
+    assert done == [(part, threading.main_thread()) for part in range(5)]
 
 
 @pytest.mark.parametrize("number", [1, 3])
