@@ -34,6 +34,7 @@ def mute(self: Console) -> None:
     nobody = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nobody, stream.fileno())
+    os.close(nobody)
 
 
 def set_up() -> None:

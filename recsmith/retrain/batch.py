@@ -38,7 +38,7 @@ def read_file(path: Path, digest: str, inbox: Inbox) -> Batch:
     """
     try:
         table = _read(path.parent, path.name, inbox.format, inbox.spec)
-    except Exception:
+    except Exception:  # whatever a reader makes of half a file says nothing of the whole; else it is raised
         if hash_now(path) != digest:
             raise Unsteady from None
         raise

@@ -6,10 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 from typing import Any, TypeVar
 
 MOST = 8
 """Threads at once: what each holds in memory bounds what all of them hold, on a machine of any size."""
+
+SHARING = Lock()
+"""Cores, memory and the threads of BLAS are the process's: callers that share out at the same time take turns."""
 
 T = TypeVar("T")
 
@@ -34,7 +38,8 @@ def each(work: Callable[[T], None], parts: Sequence[T]) -> None:
             work(part)
         return
     first, *others = parts
-    with blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(len(others), MOST, allowed())) as pool:
+    threads = min(len(others), MOST, allowed())
+    with SHARING, blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         work(first)
         for _ in pool.map(work, others):
             pass

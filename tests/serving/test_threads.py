@@ -144,6 +144,21 @@ def test_blas_has_one_thread_while_parts_are_shared_out_and_its_own_afterwards(m
         assert of_blas() == {2}
 
 
+def test_callers_at_the_same_time_leave_blas_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow(monkeypatch, 2)
+    with threadpool_limits(2, "blas"):
+        callers = [
+            threading.Thread(target=each, args=(lambda part, wait=wait: time.sleep(wait), range(3)))
+            for wait in (0.05, 0.1)
+        ]
+        for caller in callers:
+            caller.start()
+            time.sleep(0.03)
+        for caller in callers:
+            caller.join()
+        assert of_blas() == {2}
+
+
 def of_blas() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 

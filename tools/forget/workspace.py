@@ -21,9 +21,9 @@ from recsmith.serving import manifest as manifests
 from recsmith.sources import movielens
 from stages._stage import DATA, STAGES, WORK
 from tools.forget.records import record_of
+from tools.history import LINEAGE
 
 KEPT = (DATA / "privacy", DATA / "README.md")
-LINEAGE = "lineage.json"
 SCRATCH = (*STAGES, "spectra")
 """Folders of work in progress whose contents were made from people's data, by number where not by name."""
 APART = {".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache"}
@@ -98,7 +98,7 @@ def results(root: Path, reached: set[str], removed: Removed) -> None:
     for name in made:
         for out in stages[name]["outs"]:
             path = root / out["path"]
-            if not bundles.is_bundle(path) and path.name != LINEAGE:
+            if not bundles.is_bundle(path) and out["path"] != LINEAGE:
                 _remove(path)
         del stages[name]
     removed.add("stages to run again", len(made))
