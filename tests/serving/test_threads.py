@@ -1,6 +1,7 @@
 """Lists of many people are shared out among threads, and are the same to the bit for any number of them."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -144,19 +145,24 @@ def test_blas_has_one_thread_while_parts_are_shared_out_and_its_own_afterwards(m
         assert of_blas() == {2}
 
 
-def test_callers_at_the_same_time_leave_blas_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    allow(monkeypatch, 2)
-    with threadpool_limits(2, "blas"):
-        callers = [
-            threading.Thread(target=each, args=(lambda part, wait=wait: time.sleep(wait), range(3)))
-            for wait in (0.05, 0.1)
-        ]
-        for caller in callers:
-            caller.start()
-            time.sleep(0.03)
-        for caller in callers:
-            caller.join()
-        assert of_blas() == {2}
+CALLERS = """
+import threading, time, numpy
+from threadpoolctl import threadpool_info
+from recsmith.serving.threads import each
+callers = [threading.Thread(target=each, args=(lambda part, w=w: time.sleep(w), range(3))) for w in (0.1, 0.2)]
+for caller in callers:
+    caller.start()
+    time.sleep(0.06)
+for caller in callers:
+    caller.join()
+print({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+"""
+
+
+def test_callers_at_the_same_time_leave_blas_its_threads() -> None:
+    two = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", CALLERS], env=two, capture_output=True, text=True, check=True)
+    assert done.stdout == "{2}\n"
 
 
 def of_blas() -> set[int]:
