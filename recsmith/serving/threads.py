@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -37,17 +36,21 @@ def each(work: Callable[[T], None], parts: Sequence[T]) -> None:
         for part in parts:
             work(part)
         return
+
+    def hold() -> None:
+        """A BLAS built on OpenMP counts the threads of each thread by itself."""
+        blas.limit(limits=1, user_api="blas")
+
     first, *others = parts
     threads = min(len(others), MOST, allowed())
-    with SHARING, blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with SHARING, blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads, initializer=hold) as pool:
         work(first)
         for _ in pool.map(work, others):
             pass
 
 
-@cache
 def _blas() -> Any:
-    """What holds BLAS at a number of threads; None where threadpoolctl is not installed."""
+    """What holds every BLAS loaded so far at a number of threads; None where threadpoolctl is not installed."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
