@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -26,8 +25,9 @@ from flows.once import once
 from flows.pipeline import STAGES, WANDB_HELP, Request, Stage, environment, run_name
 from flows.step import step
 from flows.workspace import workspace
+from recsmith.config.retrain import WORK
 from recsmith.days import day
-from recsmith.files import write_json
+from recsmith.files import read_json, write_json
 
 JUDGING: tuple[Stage, ...] = ("ingest", "validate")
 """What says whether new events can be trusted."""
@@ -37,7 +37,6 @@ LEARNING: tuple[Stage, ...] = tuple(stage for stage in CHOOSING if stage not in 
 PROMOTED: tuple[Stage, ...] = ("graph", "search", "train", "compress", "evaluate")
 """Whose results a promotion reads or copies."""
 CHOICES = Path("data/search/best.json")
-WORK = Path(".work/retrain")
 KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
 """Folder outside the line -> the file that changes with it."""
 
@@ -83,7 +82,11 @@ class Run:
 
     def found(self) -> dict[str, Any]:
         """What the intake found, as it is after withdrawals."""
-        return json.loads((WORK / "night.json").read_text(encoding="utf-8"))
+        return _read("night.json")
+
+    def suspect(self) -> str | None:
+        """The batch that is out of the log until validate has spoken."""
+        return _read("suspect.json")["batch"] if Path(WORK, "suspect.json").exists() else None
 
     def line(self, stages: Sequence[Stage]) -> None:
         """Bring stages up to date; Stopped at the first that fails."""
@@ -93,13 +96,13 @@ class Run:
         """Champion against challenger on what the stage evaluate measured, once all files are what DVC says."""
         self.step("intact", "tools.intact", *PROMOTED)
         self.step("contest", "recsmith", "champion", "decide")
-        return json.loads((WORK / "decision.json").read_text(encoding="utf-8"))
+        return _read("decision.json")
 
     def version(self) -> None:
         """Give what lies outside the line to DVC, where it changed since it was last given."""
         found = {folder: _hash(Path(folder, file)) for folder, file in KEPT.items() if Path(folder, file).exists()}
-        memory = WORK / "versioned.json"
-        if memory.exists() and json.loads(memory.read_text(encoding="utf-8")) == found:
+        memory = Path(WORK, "versioned.json")
+        if memory.exists() and read_json(memory) == found:
             return
         self.step("version", "dvc", "--wait-for-lock", "add", "--quiet", *found)
         write_json(memory, found)
@@ -108,6 +111,10 @@ class Run:
     def _check(state: Any) -> None:
         if not state.is_completed():
             raise Stopped(state)
+
+
+def _read(name: str) -> Any:
+    return read_json(Path(WORK, name))
 
 
 def _hash(path: Path) -> str:
@@ -131,7 +138,9 @@ def _through(run: Run) -> str:
     until = ["--until", run.night.date.isoformat()] if run.night.date else []
     run.step("take", "recsmith", "events", "take", *until)
     found = run.found()
-    _tell(found)
+    if not found["told"]:
+        _tell(found)
+        run.step("told", "recsmith", "night", "told")
     if not found["rows"]:
         run.line(STAGES)
         return "no event log here (recsmith events init makes one): the line is up to date with its source"
@@ -156,23 +165,18 @@ def _through(run: Run) -> str:
 
 
 def _sound(run: Run) -> bool:
-    """Bring the line to data that validate passes; whether a batch had to be withdrawn for that.
-
-    The newest goes first. Where the data are no better without it, it may come again, and the one before it goes.
-    """
-    blamed: str | None = None
+    """Bring the line to data that validate passes; whether a batch had to be withdrawn for that."""
+    suspect = why = None
     while (broken := _broken(run)) is not None:
-        if blamed:
-            run.step("offer", "recsmith", "events", "offer", blamed)
-        unproven = run.found()["unproven"]
-        if not unproven:
+        run.step("suspect", "recsmith", "night", "suspect", "--reason", str(broken))
+        suspect, why = run.suspect(), broken
+        if suspect is None:
             run.version()
             raise broken
-        blamed = str(unproven[-1])
-        run.step("withdraw", "recsmith", "events", "withdraw", blamed, "--reason", str(broken))
-        send(Alert("DataRejected", "nightly", f"withdrew batch {blamed[:12]}: {broken}", command(str(flow_run.id))))
-    write_json(WORK / "passed.json", {"batch": run.found()["newest"]})
-    return blamed is not None
+    if suspect:
+        send(Alert("DataRejected", "nightly", f"withdrew batch {suspect[:12]}: {why}", command(str(flow_run.id))))
+    run.step("passed", "recsmith", "night", "passed")
+    return suspect is not None
 
 
 def _broken(run: Run) -> Stopped | None:

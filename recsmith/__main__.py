@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "look at your own files and write the ingest section of params.yaml",
     "events": "the event log of retraining: make it, add to it, take what is in the inbox",
     "champion": "who serves: show, decide, roll back",
+    "night": "what a night of retraining has found out between its steps",
     "decay": "how quality falls without retraining, and what retraining wins back",
     "recommend": "top-k lists from a bundle, for known users or for a history",
     "inspect": "what is in a bundle: tensors, bytes, precision, quality, where it came from",

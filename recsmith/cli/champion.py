@@ -8,11 +8,10 @@ from pathlib import Path
 from recsmith.cli._actions import add_actions, alone
 from recsmith.config.ingest import EVENTS
 from recsmith.config.read import read_section
-from recsmith.config.retrain import CHAMPION, INCUMBENT, Retrain
+from recsmith.config.retrain import CHAMPION, INCUMBENT, WORK, Retrain
 from recsmith.errors import UserError
 from recsmith.files import file_hash, read_json, write_json
 
-WORK = Path(".work/retrain")
 ACTIONS = {
     "show": "the champion and every decision so far",
     "enter": "let the champion enter the line: what training starts from, and its rival",

@@ -9,12 +9,10 @@ from pathlib import Path
 from recsmith.config.base import Run
 from recsmith.config.ingest import EVENTS
 from recsmith.config.read import read_section
-from recsmith.config.retrain import Retrain
+from recsmith.config.retrain import WORK, Retrain
 from recsmith.config.train import Train
 from recsmith.errors import UserError
 from recsmith.files import write_json, write_text
-
-WORK = Path(".work/retrain")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameter file (params.yaml)")
     best = "the architecture (data/search/best.json)"
     parser.add_argument("--best", type=Path, default=Path("data/search/best.json"), help=best)
-    parser.add_argument("--out", type=Path, default=WORK, help=f"where decay.html, .csv and .json go ({WORK})")
+    parser.add_argument("--out", type=Path, default=Path(WORK), help=f"where decay.html, .csv and .json go ({WORK})")
 
 
 def run(args: argparse.Namespace) -> None:

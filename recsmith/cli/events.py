@@ -12,16 +12,16 @@ from recsmith.cli._actions import add_actions, alone
 from recsmith.config.edit import with_key, with_section
 from recsmith.config.ingest import EVENTS, Ingest
 from recsmith.config.read import read_section
-from recsmith.config.retrain import CHAMPION, Retrain
+from recsmith.config.retrain import CHAMPION, WORK, Retrain
 from recsmith.config.validate import Validate
 from recsmith.days import day
 from recsmith.errors import UserError
 from recsmith.files import write_text
 
 if TYPE_CHECKING:
+    from recsmith.retrain.intake import Intake
     from recsmith.retrain.log import Log
 
-WORK = Path(".work/retrain")
 OF_A_BATCH = ("withdraw", "offer")
 FORGOTTEN = Path("data/privacy/forgotten.json")
 ACTIONS = {
@@ -65,28 +65,30 @@ def _say(text: str) -> None:
 
 
 def _take(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain.blame import begin
     from recsmith.retrain.champion import read_history
     from recsmith.retrain.intake import take
     from recsmith.retrain.night import tell
 
     settings, ranges = _sections(args.params)
+    begin(root / EVENTS, root / settings.inbox.path, root / WORK)
     intake = take(root / EVENTS, root, settings, ranges, _say, admitted=_admitted(args.params))
     intake.log = _until(intake.log, args.until, root)
     night = tell(intake, read_history(root / CHAMPION), root / EVENTS, root / WORK, settings)
     for finding in night["drift"]:
         _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:
-        _say(f"The page: {WORK / 'drift.html'}")
-    _say(_summary(night))
+        _say(f"The page: {WORK}/drift.html")
+    _say(_summary(intake, night["pending"]))
 
 
-def _summary(night: dict[str, Any]) -> str:
-    new = sum(taken["new"] for taken in night["taken"])
-    if not night["taken"] and not night["rejected"]:
-        more = "the line has yet to see the last ones" if night["pending"] else "the champion has seen all of them"
-        return f"Nothing new: {night['rows']:,} events, {more}."
-    batches = f"batches: {len(night['taken'])} taken, {len(night['rejected'])} rejected"
-    return f"{batches}; {new:,} new events of {night['rows']:,}."
+def _summary(intake: Intake, pending: bool) -> str:
+    new, rows = sum(taken.new for taken in intake.taken), intake.log.rows
+    if not intake.taken and not intake.rejected:
+        more = "the line has yet to see the last ones" if pending else "the champion has seen all of them"
+        return f"Nothing new: {rows:,} events, {more}."
+    batches = f"batches: {len(intake.taken)} taken, {len(intake.rejected)} rejected"
+    return f"{batches}; {new:,} new events of {rows:,}."
 
 
 def _sections(params: Path) -> tuple[Retrain, Validate]:

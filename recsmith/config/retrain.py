@@ -8,6 +8,8 @@ from recsmith.config.base import Section
 from recsmith.config.ingest import FileSpec, Format, Sql
 
 CHAMPION, INCUMBENT = "data/champion", "data/incumbent"
+WORK = ".work/retrain"
+"""What a night leaves for its next steps and for the next night."""
 
 
 class Inbox(Section):

@@ -13,59 +13,63 @@ import pyarrow as pa
 from recsmith.config.retrain import Drift, Retrain
 from recsmith.files import read_json, write_json, write_text
 from recsmith.retrain import log as event_log
+from recsmith.retrain.blame import unproven
 from recsmith.retrain.champion import History
 from recsmith.retrain.intake import Intake
 from recsmith.retrain.log import Log, Part
 from recsmith.sources.arrow import pc
 from recsmith.tables import columns as c
 
-STATE, PAGE, NIGHT, PASSED = "drift.json", "drift.html", "night.json", "passed.json"
-"""The last is the flow's: the newest batch of a log that the stage validate has passed."""
+STATE, PAGE, NIGHT = "drift.json", "drift.html", "night.json"
 
 
 def tell(intake: Intake, history: History, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
     """Write ``night.json`` (and the drift of events that no report has shown yet) into ``work``; gives its content.
 
-    ``folder``: of the event log; ``history``: of the champion.
+    ``folder``: of the event log; ``history``: of the champion. What an earlier night rejected, and what had drifted,
+    stays in it until somebody was told.
     """
-    log = intake.log
+    log, earlier = intake.log, _untold(work)
+    rejected = {**earlier["rejected"], **intake.rejected}
     drifted = drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, settings.drift)
     night = {
         "inbox": settings.inbox.path,
         "taken": [taken.model_dump() for taken in intake.taken],
         "known": intake.known,
-        "rejected": intake.rejected,
+        "rejected": rejected,
         "waiting": intake.waiting,
         "events": log.digest,
         "rows": log.rows,
         "pending": _pending(log, history),
         "reopening": history.reopening,
-        "unproven": _unproven(work, log, len(intake.taken)),
-        "newest": _newest(log),
-        "drift": drifted,
+        "unproven": unproven(work, log),
+        "drift": list({finding["name"]: finding for finding in [*earlier["drift"], *drifted]}.values()),
     }
+    night["told"] = not (night["rejected"] or night["drift"])
     write_json(work / NIGHT, night)
     return night
+
+
+def _untold(work: Path) -> dict[str, Any]:
+    """What was rejected and what had drifted in a night that was killed before it could tell."""
+    path = work / NIGHT
+    said = read_json(path) if path.exists() else {}
+    return {"rejected": {}, "drift": []} if said.get("told", True) else said
+
+
+def found(work: Path) -> dict[str, Any]:
+    """What ``night.json`` says."""
+    return read_json(work / NIGHT)
+
+
+def told(work: Path) -> None:
+    """Whoever is on call knows what ``night.json`` says."""
+    write_json(work / NIGHT, {**found(work), "told": True})
 
 
 def _pending(log: Log, history: History) -> bool:
     """Whether the log holds what no contest was decided on, or the search is still to be opened again."""
     return bool(log.parts) and (log.digest != history.decided or history.reopening)
-
-
-def _unproven(work: Path, log: Log, new: int) -> list[str]:
-    """Digests of the batches that validate has not passed yet, but never the first; where nobody knows, of this night.
-
-    The newest last.
-    """
-    batches, path = [taken.batch for taken in log.batches], work / PASSED
-    passed = read_json(path)["batch"] if path.exists() else None
-    first = batches.index(passed) + 1 if passed in batches else len(batches) - new
-    return batches[max(1, first) :]
-
-
-def _newest(log: Log) -> str | None:
-    return log.batches[-1].batch if log.batches else None
 
 
 def withdrawn(batch: str, log: Log, history: History, work: Path) -> None:
@@ -74,7 +78,7 @@ def withdrawn(batch: str, log: Log, history: History, work: Path) -> None:
     if night.exists():
         said = read_json(night)
         left = [name for name in said["unproven"] if name != batch]
-        now = {"events": log.digest, "rows": log.rows, "unproven": left, "newest": _newest(log)}
+        now = {"events": log.digest, "rows": log.rows, "unproven": left}
         write_json(night, {**said, **now, "pending": _pending(log, history)})
     if state.exists():
         shown = read_json(state)

@@ -14,6 +14,8 @@ from recsmith.__main__ import main
 from recsmith.files import read_json
 from recsmith.retrain import log as event_log
 
+SUSPECT = Path(".work/retrain/suspect.json")
+
 
 class Night:
     """Steps are the commands themselves; validate fails while one of ``bad`` is in the log."""
@@ -24,8 +26,8 @@ class Night:
     def step(self, name: str, program: str, *command: str) -> None:
         assert (program, main(command)) == ("recsmith", 0), name
 
-    def found(self) -> Any:
-        return read_json(".work/retrain/night.json")
+    def suspect(self) -> str | None:
+        return read_json(SUSPECT)["batch"] if SUSPECT.exists() else None
 
     def version(self) -> None:
         self.versioned += 1
@@ -34,6 +36,10 @@ class Night:
         assert stages == ("ingest", "validate")
         if set(self.bad) & set(held()):
             raise Stopped(Failed(name=self.name, message="validate: not to be trusted"))
+
+
+def digests() -> list[str]:
+    return [batch.batch for batch in event_log.read_log(Path("data/events")).batches]
 
 
 def held() -> list[str]:
@@ -62,8 +68,7 @@ def test_the_bad_batch_alone_is_rejected_and_later_ones_come_again() -> None:
     assert main(["events", "take"]) == 0
     assert not _sound(night)
     assert held() == ["start.csv", "a.csv", "c.csv"]
-    newest = event_log.read_log(Path("data/events")).batches[-1].batch
-    assert read_json(".work/retrain/passed.json") == {"batch": newest}
+    assert read_json(".work/retrain/proven.json")["batches"] == digests()
 
 
 def test_what_is_older_than_this_night_is_never_blamed() -> None:
@@ -73,6 +78,41 @@ def test_what_is_older_than_this_night_is_never_blamed() -> None:
     assert held() == ["start.csv"]
     assert event_log.read_log(Path("data/events")).withdrawn == ()
     assert sorted(path.name for path in Path("data/inbox").glob("*.csv")) == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_whoever_is_on_call_hears_of_the_bad_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("flows.retrain.send", lambda alert: told.append(alert.error))
+    night: Any = Night("b.csv")
+    assert _sound(night)
+    (gone,) = event_log.read_log(Path("data/events")).withdrawn
+    assert told == [f"withdrew batch {gone.batch[:12]}: validate: not to be trusted"]
+    assert not SUSPECT.exists()
+
+
+@pytest.mark.parametrize("where", ["before it leaves", "before the verdict"])
+def test_a_batch_that_a_killed_night_suspected_comes_again(where: str) -> None:
+    night: Any = Night("b.csv")
+    last = "blame.withdraw" if where == "before it leaves" else "night.withdrawn"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"recsmith.retrain.{last}", dies)
+        with pytest.raises(Killed):
+            _sound(night)
+    assert SUSPECT.exists()
+    assert ("c.csv" in held()) == (where == "before it leaves")
+    assert main(["events", "take"]) == 0
+    assert not SUSPECT.exists()
+    assert held() == ["start.csv", "a.csv", "b.csv", "c.csv"]
+    assert _sound(night)
+    assert [gone.name for gone in event_log.read_log(Path("data/events")).withdrawn] == ["b.csv"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def dies(*given: Any) -> Any:
+    raise Killed
 
 
 def test_other_failures_blame_nobody() -> None:

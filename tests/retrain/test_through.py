@@ -17,7 +17,7 @@ from recsmith.files import read_json, write_json, write_text
 
 OPENED = {"action": "kept", "version": 1, "reason": "it lost", "reopens": True}
 SEARCHED = OPENED | {"action": "promoted", "version": 2, "reopens": False}
-FOUND = {"rows": 9, "pending": True, "reopening": False, "rejected": {}, "drift": [], "newest": "a", "unproven": []}
+FOUND = {"rows": 9, "pending": True, "reopening": False, "rejected": {}, "drift": [], "unproven": [], "told": True}
 
 
 class Night:
@@ -57,7 +57,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_night_searches_again_and_holds_a_second_contest() -> None:
     night: Any = Night(OPENED, SEARCHED)
     assert _through(night) == "promoted: version 2; it lost"
-    assert night.said == ["take", JUDGING, "enter", LEARNING, "contest", "enter again", CHOOSING, "contest"]
+    assert night.said == ["take", JUDGING, "passed", "enter", LEARNING, "contest", "enter again", CHOOSING, "contest"]
 
 
 def test_a_search_that_failed_is_made_up_for_by_the_next_night_though_nothing_is_new() -> None:
@@ -66,7 +66,7 @@ def test_a_search_that_failed_is_made_up_for_by_the_next_night_though_nothing_is
         _through(failed)
     night: Any = Night(SEARCHED, reopening=True)
     assert _through(night) == "promoted: version 2; it lost"
-    assert night.said == ["take", JUDGING, "enter", CHOOSING, "contest"]
+    assert night.said == ["take", JUDGING, "passed", "enter", CHOOSING, "contest"]
 
 
 def test_a_decided_log_is_pending_while_a_search_is_due() -> None:
@@ -79,3 +79,20 @@ def test_a_decided_log_is_pending_while_a_search_is_due() -> None:
         write_json("data/champion/history.json", {"entries": [values]})
         assert main(["events", "take"]) == 0
         assert (read_json(night)["pending"], read_json(night)["reopening"]) == (reopens, reopens)
+
+
+def test_what_a_killed_night_could_not_tell_is_told_by_the_next_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(retrain, "send", lambda alert: told.append(alert.error))
+    write_text("params.yaml", "retrain:\n  inbox: {settle_seconds: 0.0}\n")
+    write_csv(Path("data/inbox/good.csv"), events(5))
+    write_text("data/inbox/bad.csv", "user,item\n1,2\n")
+    assert main(["events", "take"]) == 0
+    for _ in range(2):
+        assert main(["events", "take"]) == 0
+        found = read_json(".work/retrain/night.json")
+        if not found["told"]:
+            retrain._tell(found)
+            assert main(["night", "told"]) == 0
+    assert len(told) == 1
+    assert told[0].startswith("take: rejected bad.csv: ")
