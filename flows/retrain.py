@@ -25,7 +25,6 @@ from flows.once import once
 from flows.pipeline import STAGES, WANDB_HELP, Request, Stage, environment, run_name
 from flows.step import step
 from flows.workspace import workspace
-from recsmith.config.retrain import WORK
 from recsmith.days import day
 from recsmith.files import read_json, write_json
 
@@ -36,6 +35,7 @@ LEARNING: tuple[Stage, ...] = tuple(stage for stage in CHOOSING if stage not in 
 """What a night runs on good data: everything but the choices, which stand until the search is opened again."""
 PROMOTED: tuple[Stage, ...] = ("graph", "search", "train", "compress", "evaluate")
 """Whose results a promotion reads or copies."""
+WORK = Path(".work/retrain")
 CHOICES = Path("data/search/best.json")
 KEPT = {"data/events": "log.json", "data/champion": "history.json", "data/incumbent": "incumbent.json"}
 """Folder outside the line -> the file that changes with it."""
@@ -86,7 +86,7 @@ class Run:
 
     def suspect(self) -> str | None:
         """The batch that is out of the log until validate has spoken."""
-        return _read("suspect.json")["batch"] if Path(WORK, "suspect.json").exists() else None
+        return _read("suspect.json")["batch"] if (WORK / "suspect.json").exists() else None
 
     def line(self, stages: Sequence[Stage]) -> None:
         """Bring stages up to date; Stopped at the first that fails."""
@@ -101,7 +101,7 @@ class Run:
     def version(self) -> None:
         """Give what lies outside the line to DVC, where it changed since it was last given."""
         found = {folder: _hash(Path(folder, file)) for folder, file in KEPT.items() if Path(folder, file).exists()}
-        memory = Path(WORK, "versioned.json")
+        memory = WORK / "versioned.json"
         if memory.exists() and read_json(memory) == found:
             return
         self.step("version", "dvc", "--wait-for-lock", "add", "--quiet", *found)
@@ -114,7 +114,7 @@ class Run:
 
 
 def _read(name: str) -> Any:
-    return read_json(Path(WORK, name))
+    return read_json(WORK / name)
 
 
 def _hash(path: Path) -> str:
