@@ -12,6 +12,7 @@ import pyarrow.parquet
 from recsmith.config.ingest import Format
 from recsmith.errors import UserError
 from recsmith.sources import jsonl, recbole, sniff
+from recsmith.sources.values import python
 
 ROWS = 500
 TABULAR = ("delimited", "jsonl", "parquet")
@@ -87,7 +88,7 @@ def _parquet(path: Path) -> Look:
         raise UserError(f"{path} cannot be read as Parquet: {error}.") from error
     if sample is None:
         raise UserError(f"{path} holds no rows.")
-    rows = zip(*(column.to_pylist() for column in sample.columns), strict=True)
+    rows = zip(*([python(value) for value in column] for column in sample.columns), strict=True)
     return Look(path, "parquet", tuple(sample.schema.names), tuple(rows))
 
 

@@ -17,6 +17,8 @@ NO_ID = pa.array(["", "\\N"])
 NO_NUMBER = pa.array(["", "\\N", "NULL", "null", "Null", "NaN", "nan", "NA", "N/A", "None", "none"])
 LARGEST_EXACT = 2**53
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+CALENDAR = (-62_135_596_800, 253_402_300_799)
+"""First and last second of the years 1 to 9999; beyond them neither Python nor ISO 8601 has dates."""
 ZONE = r"\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 
 
@@ -83,8 +85,16 @@ def text(column: Column) -> Column:
     if pa.types.is_floating(column.type):
         return _plain_numbers(column)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return pa.chunked_array([pa.array([_shown(value) for value in column.to_pylist()], pa.string())])
+        return pa.chunked_array([pa.array([_shown(python(value)) for value in column], pa.string())])
     return _without(column.cast(pa.string()), pa.array([""]))
+
+
+def python(scalar: pa.Scalar) -> object:
+    """The value in Python; as text where Python has none like it, such as a date after the year 9999."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return " ".join(pa.repeat(scalar, 1).to_string(skip_new_lines=True)[1:-1].split())
 
 
 def _shown(value: object) -> str | None:
@@ -117,7 +127,8 @@ def seconds(column: Column, unit: str, place: Place) -> Column:
     """Times as UTC seconds, rounded down; typed timestamps by their type, all else by ``unit`` and nothing else."""
     column = flat(column)
     if pa.types.is_temporal(column.type) and not pa.types.is_time(column.type):
-        return _typed_seconds(column)
+        why = "not a time of the years 1 to 9999; correct it, or leave it empty (null)"
+        return _attempt(column, _typed_seconds, place, why)
     if pa.types.is_string(column.type):
         column = _without(column, NO_NUMBER)
         if unit == "iso":
@@ -138,16 +149,23 @@ def _floored(part: Column, by: float) -> Column:
 
 
 def _typed_seconds(column: Column) -> Column:
+    """Raises ArrowInvalid where a time is beyond the calendar."""
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("ms"))
-    return _divided(column.cast(pa.int64()), UNITS[column.type.unit])
+    found = _divided(column.cast(pa.int64()), UNITS[column.type.unit])
+    first, last = CALENDAR
+    if pc.any(pc.or_(pc.less(found, first), pc.greater(found, last))).as_py():
+        raise pa.ArrowInvalid("beyond the calendar")
+    return found
 
 
 def _divided(column: Column, by: int) -> Column:
+    """Rounded down, for any int64."""
     if by == 1:
         return column
-    down = pc.if_else(pc.less(column, 0), pc.subtract(column, by - 1), column)
-    return pc.divide(down, by)
+    towards_zero = pc.divide(column, by)
+    above = pc.less(column, pc.multiply(towards_zero, by))
+    return pc.if_else(above, pc.subtract(towards_zero, 1), towards_zero)
 
 
 def _number_text(column: Column, place: Place) -> Column:
@@ -184,7 +202,7 @@ def _attempt(column: Column, convert: Callable[[Column], Column], place: Place, 
         return convert(column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         index = _first_bad(column, convert)
-        raise UserError(f"{place.at(index, column[index].as_py())}, which is {why}.") from error
+        raise UserError(f"{place.at(index, python(column[index]))}, which is {why}.") from error
 
 
 def _first_bad(column: Column, convert: Callable[[Column], Column]) -> int:

@@ -19,6 +19,7 @@ from source_files import SQL, lines, read_files, sqlite
 from recsmith.config.ingest import Ingest
 from recsmith.errors import UserError
 from recsmith.sources import jsonl
+from recsmith.sources.look import look
 
 
 def test_json_ids_of_mixed_types_and_missing_keys_are_understood(
@@ -94,6 +95,16 @@ def test_parquet_types_are_taken_as_they_are_and_parts_in_order(tmp_path: Path) 
     found = read_files(tmp_path, path="log", format="parquet").interactions
     assert found["item_id"].to_pylist() == ["1", None, "2", None]
     assert found["timestamp"].to_pylist() == [int(when.timestamp()), None] * 2
+
+
+def test_a_date_in_parquet_that_no_calendar_has_is_named_with_file_and_column(tmp_path: Path) -> None:
+    when = pa.array([19_000, 2**31 - 1], pa.date32())
+    pyarrow.parquet.write_table(
+        pa.table({"user_id": ["a", "b"], "item_id": ["x", "y"], "timestamp": when}), tmp_path / "log.parquet"
+    )
+    with pytest.raises(UserError, match=r"log\.parquet, row 2: column 'timestamp' holds .*2147483647.*correct it"):
+        read_files(tmp_path, path="log.parquet", format="parquet")
+    assert "2147483647" in str(look(tmp_path / "log.parquet").column("timestamp")[1])
 
 
 def test_text_under_the_name_of_parquet_is_refused(tmp_path: Path) -> None:

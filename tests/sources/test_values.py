@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsmith.errors import UserError
-from recsmith.sources.values import Place, ids, numbers, seconds
+from recsmith.sources.values import Place, ids, numbers, seconds, text
 
 PLACE = Place("log.csv", "x", 2, "line")
 
@@ -72,6 +72,41 @@ def test_times_become_utc_seconds_as_told(values: list[Any], unit: str, due: lis
 def test_what_is_no_time_is_named_with_its_line(values: list[Any], unit: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         seconds(column(values), unit, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.date32(), 2**31 - 1),
+        (pa.date32(), -(2**31)),
+        (pa.date64(), 2**50 // 86_400_000 * 86_400_000),
+        (pa.timestamp("s"), 2**62),
+        (pa.timestamp("us"), -(2**63)),
+        (pa.timestamp("ms", "Europe/Berlin"), 2**62),
+    ],
+)
+def test_a_typed_time_beyond_the_calendar_is_named_with_its_line(kind: pa.DataType, value: int) -> None:
+    times = pa.chunked_array([pa.array([0, value], kind)])
+    with pytest.raises(UserError, match="line 3: column 'x' holds .*not a time of the years 1 to 9999"):
+        seconds(times, "s", PLACE)
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.list_(pa.date32())])
+def test_a_weight_that_python_cannot_hold_is_named_all_the_same(kind: pa.DataType) -> None:
+    value: Any = 2**31 - 1 if kind == pa.date32() else [2**31 - 1]
+    with pytest.raises(UserError, match="line 2: column 'x' holds .*2147483647.*, which is not a number"):
+        numbers(pa.chunked_array([pa.array([value], kind)]), PLACE)
+
+
+def test_a_list_that_python_cannot_hold_is_kept_as_text() -> None:
+    kept = text(pa.chunked_array([pa.array([[2**31 - 1], [0]], pa.list_(pa.date32()))])).to_pylist()
+    assert "2147483647" in kept[0]
+    assert kept[1] == "1970-01-01"
+
+
+def test_the_first_and_the_last_nanosecond_are_rounded_down() -> None:
+    ends = pa.chunked_array([pa.array([-(2**63), -1, 2**63 - 1], pa.timestamp("ns"))])
+    assert seconds(ends, "s", PLACE).to_pylist() == [-9_223_372_037, -1, 9_223_372_036]
 
 
 def test_words_for_nothing_are_null_weights_and_nan_too() -> None:
