@@ -14,6 +14,7 @@ import pytest
 from events_of import DAY, START, Event, events, rows, write_csv
 
 from recsmith.config.base import parse
+from recsmith.config.ingest import Ingest
 from recsmith.config.retrain import Query, Retrain
 from recsmith.config.validate import Validate
 from recsmith.errors import UserError
@@ -21,6 +22,8 @@ from recsmith.retrain import batch as batches
 from recsmith.retrain import intake
 from recsmith.retrain import log as event_log
 from recsmith.retrain.intake import Intake, take
+from recsmith.sources.contract import Tables
+from recsmith.sources.registry import FORMATS
 
 NOW = START + 100 * DAY
 QUERY = "SELECT user AS user_id, item AS item_id, at AS timestamp, 1.0 AS weight, 'view' AS event, id FROM log"
@@ -103,7 +106,20 @@ def test_values_that_nobody_thought_of_cost_their_file_and_not_the_night(tmp_pat
     found = taken(tmp_path)
     assert [batch.name for batch in found.taken] == ["c.csv"]
     assert list(found.rejected) == ["a.jsonl", "b.parquet"]
-    assert "holds what cannot be read" in found.rejected["b.parquet"]
+    assert "'timestamp' holds '<value out of range: 2147483647>'" in found.rejected["b.parquet"]
+
+
+def test_a_reader_that_fails_costs_its_file_and_not_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(params: Ingest, root: Path) -> Tables:
+        raise OverflowError("too large")
+
+    monkeypatch.setitem(FORMATS, "parquet", failing)
+    (tmp_path / "inbox").mkdir()
+    pq.write_table(TIME_OF_NOBODY, tmp_path / "inbox/a.parquet")
+    write_csv(tmp_path / "inbox/b.csv", events(3))
+    found = taken(tmp_path)
+    assert [batch.name for batch in found.taken] == ["b.csv"]
+    assert found.rejected["a.parquet"] == "it holds what cannot be read: too large (OverflowError)."
 
 
 def test_incomplete_rows_may_be_left_out_and_are_counted(tmp_path: Path) -> None:

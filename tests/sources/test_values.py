@@ -87,14 +87,14 @@ def test_what_is_no_time_is_named_with_its_line(values: list[Any], unit: str, sa
 )
 def test_a_typed_time_beyond_the_calendar_is_named_with_its_line(kind: pa.DataType, value: int) -> None:
     times = pa.chunked_array([pa.array([0, value], kind)])
-    with pytest.raises(UserError, match="line 3: column 'x' holds .*not a time of the years 1 to 9999"):
+    with pytest.raises(UserError, match=r"line 3: column 'x' holds .*not a time of the years 1 to 9999"):
         seconds(times, "s", PLACE)
 
 
 @pytest.mark.parametrize("kind", [pa.date32(), pa.list_(pa.date32())])
 def test_a_weight_that_python_cannot_hold_is_named_all_the_same(kind: pa.DataType) -> None:
     value: Any = 2**31 - 1 if kind == pa.date32() else [2**31 - 1]
-    with pytest.raises(UserError, match="line 2: column 'x' holds .*2147483647.*, which is not a number"):
+    with pytest.raises(UserError, match=r"line 2: column 'x' holds .*2147483647.*, which is not a number"):
         numbers(pa.chunked_array([pa.array([value], kind)]), PLACE)
 
 
