@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -19,18 +20,26 @@ import psutil
 from flows.process import end, marked
 from recsmith import guard
 from recsmith.errors import UserError
-from recsmith.files import read_json, write_json
+from recsmith.files import read_json, replacing, write_json
 
 STATE = Path(".work") / "prefect"
 MARK = "RECSMITH_SERVICE"
 TURNS = (20.0, 5.0)
 """Seconds after the first and the second polite signal; a Prefect worker needs two, then comes the last one."""
+KEPT = 2**23
+"""Bytes of a log that a new start keeps, its last ones."""
 
 
 def launch(name: str, command: Sequence[str], env: Mapping[str, str]) -> psutil.Process:
-    """Start ``command`` in a session of its own; its output goes to ``NAME.log``, its note to ``NAME.json``."""
+    """Start ``command`` in a session of its own; its output goes to ``NAME.log``, its note to ``NAME.json``.
+
+    The log goes on where an earlier start left it: it says why that one ended.
+    """
     STATE.mkdir(parents=True, exist_ok=True)
-    with log(name).open("w", encoding="utf-8") as output:
+    _shorten(log(name))
+    with log(name).open("a", encoding="utf-8") as output:
+        output.write(f"--- {name}: a new start at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC ---\n")
+        output.flush()
         child = subprocess.Popen(
             command,
             env=dict(env),
@@ -42,6 +51,16 @@ def launch(name: str, command: Sequence[str], env: Mapping[str, str]) -> psutil.
     process = psutil.Process(child.pid)
     write_json(_note(name), {**guard.identity(child.pid).model_dump(), "mark": env[MARK]})
     return process
+
+
+def _shorten(path: Path) -> None:
+    """Cut a log down to its last whole lines, KEPT bytes at most."""
+    if not path.exists() or path.stat().st_size <= KEPT:
+        return
+    with path.open("rb") as long, replacing(path) as short:
+        long.seek(-KEPT, os.SEEK_END)
+        long.readline()
+        short.write_bytes(long.read())
 
 
 def running(name: str) -> psutil.Process | None:
