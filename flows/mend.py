@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from recsmith.output import say
+
 DVC = Path(".dvc")
 LIST = DVC / "tmp" / "rwlock"
 CONFIGS = (DVC / "config", DVC / "config.local")
@@ -59,4 +61,4 @@ def _is_dvc_here(process: psutil.Process) -> bool:
 
 
 if __name__ == "__main__":
-    mend(print)
+    mend(say)

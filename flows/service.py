@@ -22,6 +22,7 @@ from flows.address import written as address
 from flows.standing import ALERTS
 from recsmith.errors import UserError, unknown
 from recsmith.files import write_json
+from recsmith.output import say
 from recsmith.privacy.secrets import redact
 
 HOST, PORT = "127.0.0.1", 4200
@@ -46,20 +47,20 @@ def up(port: int | None) -> None:
     missing = [name for name in parts() if daemons.running(name) is None]
     if not missing:
         raise_if_elsewhere(port)
-        print(f"Prefect is up already: {address()}")
+        say(f"Prefect is up already: {address()}")
         return
     try:
         start(port, missing)
     except BaseException:
         daemons.stop(missing[::-1])
         raise
-    print(f"Prefect is up: {address()}\n")
-    print("  . .venv/bin/activate")
-    print(f"  export PREFECT_API_URL={address()}/api")
-    print("  prefect deployment run pipeline/pipeline --watch")
-    print("  make status, make down")
+    say(f"Prefect is up: {address()}\n")
+    say("  . .venv/bin/activate")
+    say(f"  export PREFECT_API_URL={address()}/api")
+    say("  prefect deployment run pipeline/pipeline --watch")
+    say("  make status, make down")
     if not os.environ.get(ALERTS):
-        print(f"\nNobody is told when a run fails: {ALERTS} is not set (docs/schedules.md).")
+        say(f"\nNobody is told when a run fails: {ALERTS} is not set (docs/schedules.md).")
 
 
 def start(port: int | None, missing: list[str]) -> None:
@@ -101,7 +102,7 @@ def down() -> None:
     """Stop what ``up`` started."""
     stopped = daemons.stop_all()
     NOTE.unlink(missing_ok=True)
-    print(f"stopped: {', '.join(stopped)}" if stopped else "Prefect is not up here; nothing to stop.")
+    say(f"stopped: {', '.join(stopped)}" if stopped else "Prefect is not up here; nothing to stop.")
 
 
 def status() -> None:
@@ -198,11 +199,6 @@ def _by(port: int) -> str:
 
 def _worker(pool: str) -> str:
     return f"worker-{pool}"
-
-
-def say(text: str) -> None:
-    """Print at once: each step takes seconds."""
-    print(text, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 from recsmith import __version__
 from recsmith.errors import UserError
+from recsmith.output import hush
 from recsmith.privacy.secrets import blotted
 
 COMMANDS = {
@@ -62,18 +62,12 @@ def _run(name: str, args: argparse.Namespace) -> int:
         print(f"recsmith {name}: interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) left early
-        _hush()
+        hush()
     except OSError as error:  # a full disk, a missing permission
         print(f"recsmith {name}: {error.filename or 'the output'}: {error.strerror or error}.", file=sys.stderr)
-        _hush()
+        hush()
         return 1
     return 0
-
-
-def _hush() -> None:
-    """Let what is still unwritten go nowhere, so that Python does not complain about it at its end."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

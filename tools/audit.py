@@ -13,6 +13,8 @@ import sys
 import venv
 from pathlib import Path
 
+from recsmith.output import say
+
 TOOL = "pip-audit==2.10.1"
 """In an environment of its own: it brings fifteen packages that nothing else here needs."""
 HOME = Path(".work/audit")
@@ -26,7 +28,7 @@ def static() -> int:
     scan = [sys.executable, "-m", "bandit", "-q", "-ll", "-r", *ROOMS]
     done = subprocess.run(scan, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(done.stdout, done.stderr)
+        say(f"{done.stdout} {done.stderr}")
     return done.returncode
 
 
@@ -51,8 +53,8 @@ def known() -> int:
 
 
 def _unreachable(reason: str) -> int:
-    print(f"audit: NOT CHECKED: the advisory service could not be asked ({reason}).", file=sys.stderr)
-    print("audit: known vulnerabilities of the pinned set: not known. Run it where PyPI answers.", file=sys.stderr)
+    say(f"audit: NOT CHECKED: the advisory service could not be asked ({reason}).", sys.stderr)
+    say("audit: known vulnerabilities of the pinned set: not known. Run it where PyPI answers.", sys.stderr)
     return UNREACHABLE
 
 
@@ -61,12 +63,10 @@ def _told(report: dict) -> int:
     skipped = [one["name"] for one in report["dependencies"] if "skip_reason" in one]
     bad = [(one, vuln) for one in report["dependencies"] for vuln in one.get("vulns", ())]
     for one, vuln in bad:
-        print(
-            f"audit: {one['name']} {one['version']}: {vuln['id']}, mended in {', '.join(vuln['fix_versions']) or '?'}"
-        )
+        say(f"audit: {one['name']} {one['version']}: {vuln['id']}, mended in {', '.join(vuln['fix_versions']) or '?'}")
     if skipped:
         return _unreachable(f"it does not know {len(skipped)} packages, {skipped[0]} first")
-    print(f"audit: {len(bad)} known vulnerabilities in {len(report['dependencies'])} packages")
+    say(f"audit: {len(bad)} known vulnerabilities in {len(report['dependencies'])} packages")
     return FOUND if bad else 0
 
 
@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--static", action="store_true", help="only the static scan, which needs no network")
     args = parser.parse_args()
     found = static()
-    print(f"audit: the static scan found {'something' if found else 'nothing'}")
+    say(f"audit: the static scan found {'something' if found else 'nothing'}")
     return found if args.static else max(found, known())
 
 

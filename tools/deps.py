@@ -15,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from recsmith.files import replacing
+from recsmith.output import say
 from stages._stage import STAGES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,7 +119,7 @@ def update(path: Path) -> None:
 def main() -> None:
     """Print one stage's list, or write all."""
     if len(sys.argv) > 1:
-        print("\n".join(f"      - {path}" for path in code(sys.argv[1])))
+        say("\n".join(f"      - {path}" for path in code(sys.argv[1])))
     else:
         update(ROOT / "dvc.yaml")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from recsmith.errors import UserError
+from recsmith.output import say
 from recsmith.privacy.secrets import blotted
 
 FAILED, INTERRUPTED = 1, 130
@@ -20,13 +21,8 @@ def ended(name: str, work: Callable[[], int | None], interrupted: str) -> int:
         try:
             return work() or 0
         except UserError as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            say(f"{name}: {error}", sys.stderr)
             return FAILED
         except KeyboardInterrupt:
-            print(f"{name}: interrupted; {interrupted}", file=sys.stderr)
+            say(f"{name}: interrupted; {interrupted}", sys.stderr)
             return INTERRUPTED
-
-
-def say(text: str) -> None:
-    """Print at once: each step may take long."""
-    print(text, flush=True)

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 
 from recsmith.errors import UserError
 from recsmith.files import content_md5, file_hash
+from recsmith.output import say
 
 PROGRESS_SECONDS = 5.0
 Kind = Literal["object", "file", "extra", "missing"]
@@ -181,7 +182,7 @@ def _compared(checks: Sequence[_Check]) -> list[Problem]:
         if known[inode] != check.md5.removesuffix(".dir"):
             found.append(Problem(check.kind, check.out, check.file))
         if time.monotonic() - said > PROGRESS_SECONDS:
-            print(f"intact: {read / 1e9:.1f} of {total / 1e9:.1f} GB read", file=sys.stderr, flush=True)
+            say(f"intact: {read / 1e9:.1f} of {total / 1e9:.1f} GB read", sys.stderr)
             said = time.monotonic()
     return found
 
@@ -225,9 +226,9 @@ def main() -> int:
     except OSError as error:
         sys.exit(f"intact: {error.filename}: {error.strerror}. Is something else writing there?")
     if found:
-        print(f"intact: {len(found)} damaged or missing.\n{told(found, root)}")
+        say(f"intact: {len(found)} damaged or missing.\n{told(found, root)}")
         return 1
-    print(f"intact: {len(outs)} outs are what was recorded.")
+    say(f"intact: {len(outs)} outs are what was recorded.")
     return 0
 
 

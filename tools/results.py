@@ -9,6 +9,7 @@ from typing import Any
 
 from recsmith.errors import UserError
 from recsmith.files import read_json
+from recsmith.output import say
 from recsmith.report.table import result_markdown, result_table
 
 DATA = Path("data")
@@ -60,8 +61,8 @@ def main() -> None:
         results = load()
     except UserError as error:
         sys.exit(f"results: {error}")
-    print("", results.text, "", *results.notes(), sep="\n")
-    print(f"Report: {(DATA / 'report/report.html').resolve()}")
+    say("\n".join(("", results.text, "", *results.notes())))
+    say(f"Report: {(DATA / 'report/report.html').resolve()}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from recsmith.config.base import parse
 from recsmith.config.read import read_sections
 from recsmith.config.search import Search
 from recsmith.errors import UserError
+from recsmith.output import say
 from recsmith.search import web_page
 
 HOME = Path(".work/search/nni")
@@ -24,7 +25,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"search-ui: {error}")
     except KeyboardInterrupt:
-        print()
+        say("")
 
 
 def _show(home: Path) -> None:
@@ -33,14 +34,14 @@ def _show(home: Path) -> None:
         _open(f"the search that runs: {address}", address)
         return
     params = parse(read_sections(Path("params.yaml")).get("search") or {}, Search, "params.yaml: search")
-    with web_page.last(home, params.port, print) as page:
+    with web_page.last(home, params.port, say) as page:
         _open(f"the last search: {page.address} until Ctrl-C", page.address)
         page.wait()
-    print("The page is closed: a new search has begun. Its own: make search-ui")
+    say("The page is closed: a new search has begun. Its own: make search-ui")
 
 
 def _open(text: str, address: str) -> None:
-    print(f"NNI's page of {text}", flush=True)
+    say(f"NNI's page of {text}")
     webbrowser.open(address)
 
 

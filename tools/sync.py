@@ -15,8 +15,9 @@ import requests
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from recsmith.errors import UserError
+from recsmith.output import say
 from stages._track import HOST, api_key
-from tools.ending import FAILED, ended, say
+from tools.ending import FAILED, ended
 
 RUNS = Path(".work/wandb")
 ASK_SECONDS = 10

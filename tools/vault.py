@@ -22,10 +22,11 @@ from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_section
 from recsmith.errors import UserError
 from recsmith.files import read_json, remove_asides, write_json
+from recsmith.output import say
 from recsmith.privacy import archive
 from recsmith.privacy.keys import Key, from_environment
 from recsmith.privacy.sealing import CHUNK, VARIABLE
-from tools.ending import ended, say
+from tools.ending import ended
 from tools.intact import objects, tracked
 from tools.remotes.source import in_git
 

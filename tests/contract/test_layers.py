@@ -49,7 +49,7 @@ def test_stages_know_no_flow_and_flows_know_no_stage() -> None:
 
 
 def test_flows_share_plain_tools_with_the_library_and_no_domain_logic() -> None:
-    tools = ("guard", "locks", "errors", "files", "days", "privacy.secrets")
+    tools = ("guard", "locks", "errors", "files", "days", "output", "privacy.secrets")
     shared = {"recsmith", *(f"recsmith.{name}" for name in tools)}
     for path in (ROOT / "flows").rglob("*.py"):
         ours = {name for name in modules(path) if name.split(".")[0] == "recsmith"}

@@ -12,8 +12,9 @@ from workspaces import Workspace
 
 from recsmith.__main__ import main
 from recsmith.errors import UserError
+from recsmith.output import say
 from recsmith.privacy.secrets import redact
-from tools.ending import ended, say
+from tools.ending import ended
 
 PASSWORD = "pass-word-4711"
 HOOK = "TIiajkdnlazkcOXrIdevi7"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from recsmith.config.ingest import Ingest
 from recsmith.config.read import read_section
+from recsmith.output import say
 from recsmith.privacy import audit, tombstones
-from tools.ending import ended, say
+from tools.ending import ended
 from tools.forget.run import AUDIT, FORGOTTEN, forget, pseudonyms, task
 
 NEXT = "Next: `make run` makes the results again without them; then commit data/privacy, dvc.lock and *.dvc."
@@ -41,21 +42,21 @@ def main() -> int:
 def _forget(root: Path, name: str, unseen: bool) -> None:
     removed = forget(task(root, name, lambda text: say(f"forget: {text}")), unseen=unseen)
     for kind, number in removed.counts.items():
-        print(f"forget: {number:,} {kind}")
-    print(f"forget: done, and a search of workspace, cache and remotes finds nothing. {NEXT}")
+        say(f"forget: {number:,} {kind}")
+    say(f"forget: done, and a search of workspace, cache and remotes finds nothing. {NEXT}")
 
 
 def _show(root: Path) -> None:
     for entry in audit.read(root / AUDIT):
         what = ", ".join(f"{number:,} {kind}" for kind, number in entry["removed"].items()) or "nothing"
-        print(f"{entry['number']:>4}  {entry['when']}  {entry['person'][:12]}  {entry['what']}: {what}")
+        say(f"{entry['number']:>4}  {entry['when']}  {entry['person'][:12]}  {entry['what']}: {what}")
 
 
 def _verify(root: Path) -> None:
     params = read_section(root / "params.yaml", "ingest", Ingest)
     key = pseudonyms(params).key
     number = audit.verify(root / AUDIT, tombstones.read(root / FORGOTTEN).people, key)
-    print(f"forget: {number} entries, each as it was written")
+    say(f"forget: {number} entries, each as it was written")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from flows.mend import mend
 from recsmith.locks import check_present
-from tools.ending import ended, say
+from recsmith.output import say
+from tools.ending import ended
 from tools.remotes.ways import pull, push
 
 

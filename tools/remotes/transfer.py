@@ -16,6 +16,7 @@ from dvc_data.hashfile.db import HashFileDB
 from fsspec.callbacks import Callback
 
 from recsmith.errors import UserError
+from recsmith.output import say
 from recsmith.privacy import archive
 from tools.remotes import ssh
 from tools.remotes.explain import Passing, Where, explained
@@ -183,4 +184,4 @@ class _Progress(Callback):
         super().relative_update(inc)
         if time.monotonic() - self.said > PROGRESS_SECONDS:
             self.said = time.monotonic()
-            print(f"{self.way}: {self.value:,} of {self.size or 0:,} files", flush=True)
+            say(f"{self.way}: {self.value:,} of {self.size or 0:,} files")

@@ -10,7 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools.ending import FAILED, ended, say
+from recsmith.output import say
+from tools.ending import FAILED, ended
 from tools.verify.again import PLACE, verify
 from tools.verify.result import result_of
 
