@@ -27,6 +27,7 @@ from flows.step import step
 from flows.workspace import workspace
 from recsmith.days import day
 from recsmith.files import read_json, write_json
+from recsmith.output import say
 
 JUDGING: tuple[Stage, ...] = ("ingest", "validate")
 """What says whether new events can be trusted."""
@@ -215,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     args = parser.parse_args(arguments)
     state = once(nightly, Night(date=args.date, wandb=args.wandb))
-    print(state.message)
+    say(str(state.message))
     return 0 if state.is_completed() else 1
 
 
