@@ -11,6 +11,7 @@ from recsmith.config.read import read_section
 from recsmith.config.retrain import CHAMPION, INCUMBENT, WORK, Retrain
 from recsmith.errors import UserError
 from recsmith.files import file_hash, read_json, write_json
+from recsmith.output import say
 
 ACTIONS = {
     "show": "the champion and every decision so far",
@@ -35,10 +36,6 @@ def run(args: argparse.Namespace) -> None:
         {"enter": _enter, "decide": _decide, "rollback": _rollback}[args.action](args, root)
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _enter(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.champion import open_champion, version_of
     from recsmith.retrain.incumbent import Incumbent, enter, read_incumbent
@@ -48,11 +45,11 @@ def _enter(args: argparse.Namespace, root: Path) -> None:
     incumbent = Incumbent(version=history.version, digest=history.digest, events=read_log(root / EVENTS).digest)
     name = f"version {history.version}" if history.version else "no champion yet"
     if read_incumbent(root / INCUMBENT) == incumbent:
-        _say(f"{INCUMBENT}: {name}, as it was")
+        say(f"{INCUMBENT}: {name}, as it was")
         return
     version = version_of(root / CHAMPION, history.version) if history.version else None
     enter(root / INCUMBENT, version, incumbent)
-    _say(f"{INCUMBENT}: {name}")
+    say(f"{INCUMBENT}: {name}")
 
 
 def _decide(args: argparse.Namespace, root: Path) -> None:
@@ -88,16 +85,16 @@ def _decide(args: argparse.Namespace, root: Path) -> None:
     else:
         decide(root / CHAMPION, history, entry)
     write_json(root / WORK / "decision.json", entry.model_dump(mode="json"))
-    _say(f"{entry.action}: version {entry.version} ({entry.digest[:12]}); {entry.reason}")
+    say(f"{entry.action}: version {entry.version} ({entry.digest[:12]}); {entry.reason}")
     if entry.reopens:
-        _say("The lead over the baselines is not what it was: the search is to be opened again.")
+        say("The lead over the baselines is not what it was: the search is to be opened again.")
 
 
 def _rollback(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.champion import open_champion, rollback
 
     history = rollback(root / CHAMPION, open_champion(root / CHAMPION), args.to)
-    _say(f"version {history.version} ({(history.digest or '')[:12]}) serves: {CHAMPION}/current/bundle")
+    say(f"version {history.version} ({(history.digest or '')[:12]}) serves: {CHAMPION}/current/bundle")
 
 
 def _show(root: Path) -> None:
@@ -108,6 +105,6 @@ def _show(root: Path) -> None:
         raise UserError("there is no champion yet; the first night (`make retrain`) makes it.")
     for entry in history.entries:
         found = f"{entry.difference:+.5f}" if entry.difference is not None else ""
-        _say(f"{entry.when}  {entry.action:11} version {entry.version:<3} {entry.who:12} {found:9} {entry.reason}")
+        say(f"{entry.when}  {entry.action:11} version {entry.version:<3} {entry.who:12} {found:9} {entry.reason}")
     kept = ", ".join(map(str, versions(root / CHAMPION)))
-    _say(f"Champion: version {history.version}, bundle {history.digest}, at {CHAMPION}/current/bundle. Kept: {kept}.")
+    say(f"Champion: version {history.version}, bundle {history.digest}, at {CHAMPION}/current/bundle. Kept: {kept}.")

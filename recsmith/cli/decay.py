@@ -13,6 +13,7 @@ from recsmith.config.retrain import WORK, Retrain
 from recsmith.config.train import Train
 from recsmith.errors import UserError
 from recsmith.files import write_json, write_text
+from recsmith.output import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,19 +40,17 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{EVENTS} holds no events. Begin with `recsmith events init`.")
     winner, settings = read_best(root / args.best, train)
     settings = replace(settings, **common.model_dump())
-    print(f"{log.rows:,} events, {retrain.decay.windows} windows: {describe(winner)}", flush=True)
+    say(f"{log.rows:,} events, {retrain.decay.windows} windows: {describe(winner)}")
     replay = Replay(events(root / EVENTS, log.parts), retrain.decay.windows, retrain.decay.first, settings)
     rows = []
     for row in replay.rows(winner):
         rows.append(row)
-        print(
-            f"window {row.window}  {row.way:4}  {settings.metric} {row.value:.4f}  {row.epochs:>3} epochs", flush=True
-        )
+        say(f"window {row.window}  {row.way:4}  {settings.metric} {row.value:.4f}  {row.epochs:>3} epochs")
     gains = {way: won_back(rows, way) for way in ("cold", "warm") if any(row.way == way for row in rows)}
     document = {"metric": settings.metric, "rows": [asdict(row) for row in rows], "won_back": gains}
     write_json(args.out / "decay.json", document)
     write_text(args.out / "decay.csv", table_csv(rows))
     write_text(args.out / "decay.html", render(rows, settings.metric, describe(winner)))
     for way, gain in gains.items():
-        print(f"{way}: {sum(gain) / len(gain):+.4f} on average over the model that was left as it was")
-    print(f"The page: {args.out / 'decay.html'}")
+        say(f"{way}: {sum(gain) / len(gain):+.4f} on average over the model that was left as it was")
+    say(f"The page: {args.out / 'decay.html'}")

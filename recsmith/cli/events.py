@@ -17,6 +17,7 @@ from recsmith.config.validate import Validate
 from recsmith.days import day
 from recsmith.errors import UserError
 from recsmith.files import write_text
+from recsmith.output import say
 
 if TYPE_CHECKING:
     from recsmith.retrain.intake import Intake
@@ -60,10 +61,6 @@ def run(args: argparse.Namespace) -> None:
         changes[args.action](args, root)
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _take(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.blame import begin
     from recsmith.retrain.champion import read_history
@@ -72,14 +69,14 @@ def _take(args: argparse.Namespace, root: Path) -> None:
 
     settings, ranges = _sections(args.params)
     begin(root / EVENTS, root / settings.inbox.path, root / WORK)
-    intake = take(root / EVENTS, root, settings, ranges, _say, admitted=_admitted(args.params))
+    intake = take(root / EVENTS, root, settings, ranges, say, admitted=_admitted(args.params))
     intake.log = _until(intake.log, args.until, root)
     night = tell(intake, read_history(root / CHAMPION), root / EVENTS, root / WORK, settings)
     for finding in night["drift"]:
-        _say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
+        say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:
-        _say(f"The page: {WORK}/drift.html")
-    _say(_summary(intake, night["pending"]))
+        say(f"The page: {WORK}/drift.html")
+    say(_summary(intake, night["pending"]))
 
 
 def _summary(intake: Intake, pending: bool) -> str:
@@ -112,7 +109,7 @@ def _add(args: argparse.Namespace, root: Path) -> None:
     for path in args.files:
         if not path.is_file():
             raise UserError(f"{path} is no file.")
-    entrance = Door(root / EVENTS, *_sections(args.params), _say, admitted=_admitted(args.params))
+    entrance = Door(root / EVENTS, *_sections(args.params), say, admitted=_admitted(args.params))
     for _ in entrance.files(args.files):
         pass
     if left := [*entrance.intake.rejected, *entrance.intake.waiting]:
@@ -129,7 +126,7 @@ def _bound(args: argparse.Namespace, root: Path) -> None:
             "`recsmith events init` makes it the source."
         )
     log = _until(open_log(root / EVENTS), args.until, root)
-    _say("All events are read." if log.until is None else f"Read up to {_day(log.until - 1)}.")
+    say("All events are read." if log.until is None else f"Read up to {_day(log.until - 1)}.")
 
 
 def _until(log: Log, last: date | None, root: Path) -> Log:
@@ -142,13 +139,19 @@ def _until(log: Log, last: date | None, root: Path) -> Log:
 
 def _withdraw(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.champion import read_history
+    from recsmith.retrain.log import read_log
     from recsmith.retrain.night import withdrawn
-    from recsmith.retrain.withdrawal import withdraw
+    from recsmith.retrain.withdrawal import sharing, withdraw
 
-    inbox = root / _sections(args.params)[0].inbox.path
+    inbox, before = root / _sections(args.params)[0].inbox.path, read_log(root / EVENTS)
     log, batch = withdraw(root / EVENTS, inbox, str(args.files[0]), args.reason)
     withdrawn(batch.batch, log, read_history(root / CHAMPION), root / WORK)
-    _say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+    say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+    for other in sharing(before, batch):
+        say(
+            f"{other.name} ({other.batch[:12]}) came later with {other.doubled:,} events that the log had already. "
+            "Those that the withdrawn batch had brought are gone: withdraw and offer this one too, and it enters anew."
+        )
 
 
 def _offer(args: argparse.Namespace, root: Path) -> None:
@@ -156,7 +159,7 @@ def _offer(args: argparse.Namespace, root: Path) -> None:
 
     inbox = read_section(args.params, "retrain", Retrain).inbox.path
     gone = offer(root / EVENTS, root / inbox, str(args.files[0]))
-    _say(f"{gone.name} ({gone.batch[:12]}) may be taken again; its file, where the inbox had one, is in {inbox}.")
+    say(f"{gone.name} ({gone.batch[:12]}) may be taken again; its file, where the inbox had one, is in {inbox}.")
 
 
 def _init(args: argparse.Namespace, root: Path) -> None:
@@ -165,9 +168,9 @@ def _init(args: argparse.Namespace, root: Path) -> None:
     params = read_section(args.params, "ingest", Ingest)
     if params.source == "events":
         raise UserError(f"{args.params}: ingest.source is events already; recsmith events add FILE... adds to the log.")
-    log = seed(params, root, root / EVENTS, _say, _admitted(args.params))
+    log = seed(params, root, root / EVENTS, say, _admitted(args.params))
     write_text(args.params, _reading_events(args.params.read_text(encoding="utf-8"), params))
-    _say(f"{log.rows:,} events in {EVENTS}; section ingest of {args.params} reads it now. Next: `make run`.")
+    say(f"{log.rows:,} events in {EVENTS}; section ingest of {args.params} reads it now. Next: `make run`.")
 
 
 def _reading_events(text: str, params: Ingest) -> str:
@@ -187,18 +190,18 @@ def _show(root: Path) -> None:
             f"{EVENTS} holds no events yet. Begin with `recsmith events init` or `recsmith events add FILE...`."
         )
     batches = {batch.part: f"{batch.batch[:12]}  {batch.name}" for batch in log.batches}
-    _say(f"{'part':>5} {'rows':>12}  {'from':10}  {'to':10}  {'batch':12}  name")
+    say(f"{'part':>5} {'rows':>12}  {'from':10}  {'to':10}  {'batch':12}  name")
     for part in log.parts:
         dates, batch = f"{_day(part.first)}  {_day(part.last)}", batches.get(number(part), "")
-        _say(f"{number(part):>5} {part.rows:>12,}  {dates}  {batch}")
+        say(f"{number(part):>5} {part.rows:>12,}  {dates}  {batch}")
     doubled, late = (sum(getattr(batch, name) for batch in log.batches) for name in ("doubled", "late"))
-    _say(f"{log.rows:,} events of {len(log.batches)} batches; {doubled:,} came more than once, {late:,} late.")
+    say(f"{log.rows:,} events of {len(log.batches)} batches; {doubled:,} came more than once, {late:,} late.")
     for gone in log.withdrawn:
-        _say(f"Withdrawn: {gone.batch[:12]}  {gone.name}: {gone.reason}")
+        say(f"Withdrawn: {gone.batch[:12]}  {gone.name}: {gone.reason}")
     if log.until is not None:
-        _say(f"Read up to {_day(log.until - 1)}.")
+        say(f"Read up to {_day(log.until - 1)}.")
     for source, mark in log.marks.items():
-        _say(f"High-water mark of {source}: {mark}")
+        say(f"High-water mark of {source}: {mark}")
 
 
 def _check(root: Path) -> None:
@@ -211,7 +214,7 @@ def _check(root: Path) -> None:
             f"{', '.join(wrong)} of {EVENTS}: missing or not what was written. "
             f"Bring it back with `dvc checkout {EVENTS}.dvc`."
         )
-    _say(f"{len(log.parts)} parts with {log.rows:,} events are what was written.")
+    say(f"{len(log.parts)} parts with {log.rows:,} events are what was written.")
 
 
 def _day(seconds: int) -> str:

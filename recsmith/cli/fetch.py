@@ -12,6 +12,7 @@ from recsmith.config.retrain import INCUMBENT
 from recsmith.config.search import EARLIER, RESULTS, Search
 from recsmith.config.sections import check
 from recsmith.locks import check_present
+from recsmith.output import say
 from recsmith.retrain.incumbent import ensure
 from recsmith.search.earlier import bring
 from recsmith.sources.fetch import fetch
@@ -30,4 +31,4 @@ def run(args: argparse.Namespace) -> None:
     bring(read_section(args.params, "search", Search).warm_start, root, Path(RESULTS), root / EARLIER)
     ensure(root / INCUMBENT)
     params = read_section(args.params, "ingest", Ingest)
-    fetch(params, root, os.environ.get("RECSMITH_MIRROR"), lambda text: print(text, flush=True))
+    fetch(params, root, os.environ.get("RECSMITH_MIRROR"), say)

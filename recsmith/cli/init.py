@@ -13,6 +13,7 @@ from recsmith.config.edit import parsed, with_key, with_section
 from recsmith.config.ingest import Ingest, Privacy
 from recsmith.errors import UserError
 from recsmith.files import write_text
+from recsmith.output import say
 from recsmith.sources.guess import Guess, guess
 from recsmith.sources.guess_file import Ask, Hints
 from recsmith.sources.registry import read
@@ -61,12 +62,12 @@ def run(args: argparse.Namespace) -> None:
     if doubts:
         raise _unclear(doubts)
     for line in found.said:
-        print(line)
+        say(line)
     params = parse(found.ingest, Ingest, "ingest")
     _try(params, root, found)
     _write(args.params, found)
     _warn(found)
-    print(f"\nWrote section ingest of {args.params}. Next: `recsmith fetch`, then `dvc repro` (or `make run`).")
+    say(f"\nWrote section ingest of {args.params}. Next: `recsmith fetch`, then `dvc repro` (or `make run`).")
 
 
 def _unclear(doubts: list[str]) -> UserError:
@@ -107,9 +108,9 @@ def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
 
 def terminal(question: str, options: Sequence[str], option: str) -> str:
     """Ask until one of the options is named by its number or itself; Enter takes the first."""
-    print(f"\n{question}")
+    say(f"\n{question}")
     for number, text in enumerate(options, start=1):
-        print(f"  {number}. {text}")
+        say(f"  {number}. {text}")
     while True:
         try:
             answer = input(f"[1-{len(options)}, Enter for 1] ").strip()
@@ -142,13 +143,13 @@ def _try(params: Ingest, root: Path, found: Guess) -> None:
     """Read the source, so that what is wrong with it is known now."""
     size = sum(path.stat().st_size for path in found.files)
     if size > TRIED_BYTES:
-        print(f"{size / 2**20:,.0f} MB: not read whole now; the ingest stage will.")
+        say(f"{size / 2**20:,.0f} MB: not read whole now; the ingest stage will.")
         return
     tables = read(params, root)
     for note in tables.notes:
-        print(note)
+        say(note)
     kept = counts(tables)
-    print(f"Read: {kept['interactions']:,} interactions of {kept['users']:,} users with {kept['items']:,} items.")
+    say(f"Read: {kept['interactions']:,} interactions of {kept['users']:,} users with {kept['items']:,} items.")
 
 
 def _write(path: Path, found: Guess) -> None:
@@ -162,7 +163,7 @@ def _write(path: Path, found: Guess) -> None:
     for key, value in needed.items():
         if split.get(key) != value:
             text = with_key(text, "split", key, value)
-            print(f"Set split.{key}: {value}, because {_because(key, value)}.")
+            say(f"Set split.{key}: {value}, because {_because(key, value)}.")
     parsed(text)
     write_text(path, text)
 
@@ -184,7 +185,7 @@ def _warn(found: Guess) -> None:
         used = {path.resolve() for path in found.files}
         idle = sum(p.stat().st_size for p in found.where.rglob("*") if p.is_file() and p.resolve() not in used)
         if idle > IDLE_BYTES:
-            print(
+            say(
                 f"Warning: {found.where} holds {idle / 2**20:,.0f} MB in files that are not read. DVC hashes the whole "
                 "folder to see changes; put the files that are read into a folder of their own."
             )

@@ -9,6 +9,7 @@ from recsmith.cli._actions import add_actions, alone
 from recsmith.config.ingest import EVENTS
 from recsmith.config.read import read_section
 from recsmith.config.retrain import CHAMPION, WORK, Retrain
+from recsmith.output import say
 
 ACTIONS = {
     "suspect": "validate does not pass the log: the newest batch that may be to blame leaves, the last one may return",
@@ -38,14 +39,14 @@ def _suspect(args: argparse.Namespace, root: Path) -> None:
     inbox = root / read_section(args.params, "retrain", Retrain).inbox.path
     folder, work = root / EVENTS, root / WORK
     if (gone := acquit(folder, inbox, work)) is not None:
-        print(f"{gone.name} ({gone.batch[:12]}) is not to blame alone and may be taken again.")
+        say(f"{gone.name} ({gone.batch[:12]}) is not to blame alone and may be taken again.")
     unproven = found(work)["unproven"]
     if not unproven:
-        print("No batch is left that may be to blame.")
+        say("No batch is left that may be to blame.")
         return
     log, batch = suspect(folder, inbox, work, unproven[-1], args.reason)
     withdrawn(batch.batch, log, read_history(root / CHAMPION), work)
-    print(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+    say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
 
 
 def _passed(args: argparse.Namespace, root: Path) -> None:
@@ -54,7 +55,7 @@ def _passed(args: argparse.Namespace, root: Path) -> None:
 
     log = read_log(root / EVENTS)
     passed(root / WORK, log)
-    print(f"{log.rows:,} events are what validate passes.")
+    say(f"{log.rows:,} events are what validate passes.")
 
 
 def _told(args: argparse.Namespace, root: Path) -> None:

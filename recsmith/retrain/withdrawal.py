@@ -40,6 +40,12 @@ def withdraw(folder: Path, inbox: Path, given: str, reason: str) -> tuple[Log, T
     return log, taken
 
 
+def sharing(before: Log, gone: Taken) -> list[Taken]:
+    """Batches after ``gone`` in the log of which it may have brought events first: these left with it."""
+    after = [taken.batch for taken in before.batches].index(gone.batch) + 1
+    return [taken for taken in before.batches[after:] if taken.doubled]
+
+
 def _marks(batches: tuple[Taken, ...]) -> dict[str, int]:
     """Source -> the highest mark that these batches set."""
     highest: dict[str, int] = {}

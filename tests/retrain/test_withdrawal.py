@@ -139,6 +139,24 @@ def test_the_commands_say_what_they_did_and_keep_the_nights_findings_true(
     assert "one name or digest is due" in capsys.readouterr().err
 
 
+def test_events_that_a_later_batch_had_too_come_back_as_the_command_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("retrain:\n  inbox: {settle_seconds: 0.0}\n", encoding="utf-8")
+    for name, found in (("a", events(5)), ("b", events(5, START + DAY)), ("c", events(9, START + DAY))):
+        write_csv(Path(f"data/inbox/{name}.csv"), found)
+    assert main(["events", "take"]) == 0
+    assert main(["events", "withdraw", "b.csv"]) == 0
+    told = capsys.readouterr().out
+    assert ") came later with 5 events that the log had already." in told
+    assert len(rows(Path("data/events"))) == 9
+    for action in (["withdraw", "c.csv"], ["offer", "c.csv"], ["take"]):
+        assert main(["events", *action]) == 0
+    assert len(rows(Path("data/events"))) == 5 + 9
+    assert ") came later" not in capsys.readouterr().out
+
+
 def test_the_log_holds_pseudonyms_where_ingest_asks_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     params = "ingest:\n  privacy: {pseudonyms: true}\nretrain:\n  inbox: {settle_seconds: 0.0}\n"
