@@ -139,7 +139,7 @@ def _through(run: Run) -> str:
     until = ["--until", run.night.date.isoformat()] if run.night.date else []
     run.step("take", "recsmith", "events", "take", *until)
     found = run.found()
-    if not found["told"]:
+    if found["rejected"] or found["drift"]:
         _tell(found)
         run.step("told", "recsmith", "night", "told")
     if not found["rows"]:
@@ -197,7 +197,7 @@ def _tell(found: dict[str, Any]) -> None:
     rejected = [f"take: rejected {name}: {reason}" for name, reason in found["rejected"].items()]
     drifted = [
         f"take: drift of {one['name']}: {one['text']} ({one['value']:.3g}, limit {one['limit']:g})"
-        for one in found["drift"]
+        for one in found["drift"].values()
     ]
     for line in (*rejected, *drifted):
         get_run_logger().warning(line)

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _take(args: argparse.Namespace, root: Path) -> None:
+    from recsmith.retrain import untold
     from recsmith.retrain.blame import begin
     from recsmith.retrain.champion import read_history
     from recsmith.retrain.intake import take
@@ -69,10 +70,14 @@ def _take(args: argparse.Namespace, root: Path) -> None:
 
     settings, ranges = _sections(args.params)
     begin(root / EVENTS, root / settings.inbox.path, root / WORK)
-    intake = take(root / EVENTS, root, settings, ranges, say, admitted=_admitted(args.params))
+
+    def refused(name: str, reason: str) -> None:
+        untold.add(root / WORK, "rejected", {name: reason})
+
+    intake = take(root / EVENTS, root, settings, ranges, say, admitted=_admitted(args.params), refused=refused)
     intake.log = _until(intake.log, args.until, root)
     night = tell(intake, read_history(root / CHAMPION), root / EVENTS, root / WORK, settings)
-    for finding in night["drift"]:
+    for finding in night["drift"].values():
         say(f"DRIFT {finding['name']}: {finding['text']} ({finding['value']:.3f}, limit {finding['limit']:g})")
     if night["drift"]:
         say(f"The page: {WORK}/drift.html")

@@ -59,6 +59,6 @@ def _passed(args: argparse.Namespace, root: Path) -> None:
 
 
 def _told(args: argparse.Namespace, root: Path) -> None:
-    from recsmith.retrain.night import told
+    from recsmith.retrain import untold
 
-    told(root / WORK)
+    untold.clear(root / WORK)

@@ -22,6 +22,7 @@ from recsmith.tables import columns as c
 
 Say = Callable[[str], None]
 Admitted = Callable[[pa.Table], pa.Table]
+Refused = Callable[[str, str], None]
 UNREADABLE = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
 """What readers raise at values that nobody thought of; one bad value must not cost the night."""
 UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
@@ -52,9 +53,13 @@ class Door:
         say: Say,
         now: float | None = None,
         admitted: Admitted = lambda table: table,
+        refused: Refused = lambda name, reason: None,
     ) -> None:
-        """``folder``: of the event log; ``admitted``: the rows of people who are not forgotten."""
-        self.admitted = admitted
+        """``folder``: of the event log; ``admitted``: the rows of people who are not forgotten.
+
+        ``refused`` hears of each refusal before anything is moved for it.
+        """
+        self.admitted, self.refused = admitted, refused
         self.folder, self.settings, self.ranges, self.say = folder, settings, ranges, say
         self.now = time.time() if now is None else now
         self.intake = Intake(event_log.open_log(folder))
@@ -131,6 +136,7 @@ class Door:
 
     def _refused(self, name: str, reason: str) -> str:
         self.say(f"{name}: REJECTED. {reason}")
+        self.refused(name, reason)
         self.intake.rejected[name] = reason
         return reason
 
@@ -158,6 +164,7 @@ def take(
     say: Say,
     now: float | None = None,
     admitted: Admitted = lambda table: table,
+    refused: Refused = lambda name, reason: None,
 ) -> Intake:
     """Take the files of the inbox, in the order of their names, then the query; ``folder``: of the event log.
 
@@ -165,7 +172,7 @@ def take(
     was replaced since it was read stays, for the next run.
     """
     inbox = root / settings.inbox.path
-    entrance = Door(folder, settings, ranges, say, now, admitted)
+    entrance = Door(folder, settings, ranges, say, now, admitted, refused)
     withdrawal.settle(inbox, entrance.intake.log)
     for path, digest, reason in entrance.files(_ready(inbox, settings.inbox.settle_seconds, entrance)):
         if hash_now(path) != digest:

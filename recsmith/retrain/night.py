@@ -13,6 +13,7 @@ import pyarrow as pa
 from recsmith.config.retrain import Drift, Retrain
 from recsmith.files import read_json, write_json, write_text
 from recsmith.retrain import log as event_log
+from recsmith.retrain import untold
 from recsmith.retrain.blame import unproven
 from recsmith.retrain.champion import History
 from recsmith.retrain.intake import Intake
@@ -26,45 +27,30 @@ STATE, PAGE, NIGHT = "drift.json", "drift.html", "night.json"
 def tell(intake: Intake, history: History, folder: Path, work: Path, settings: Retrain) -> dict[str, Any]:
     """Write ``night.json`` (and the drift of events that no report has shown yet) into ``work``; gives its content.
 
-    ``folder``: of the event log; ``history``: of the champion. What an earlier night rejected, and what had drifted,
-    stays in it until somebody was told.
+    ``folder``: of the event log; ``history``: of the champion. What was rejected and what has drifted stands
+    in it until somebody was told.
     """
-    log, earlier = intake.log, _untold(work)
-    rejected = {**earlier["rejected"], **intake.rejected}
-    drifted = drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, settings.drift)
+    log = intake.log
+    drift(folder, log, _shown(work, log, sum(taken.new > 0 for taken in intake.taken)), work, settings.drift)
     night = {
         "inbox": settings.inbox.path,
         "taken": [taken.model_dump() for taken in intake.taken],
         "known": intake.known,
-        "rejected": rejected,
         "waiting": intake.waiting,
         "events": log.digest,
         "rows": log.rows,
         "pending": _pending(log, history),
         "reopening": history.reopening,
         "unproven": unproven(work, log),
-        "drift": list({finding["name"]: finding for finding in [*earlier["drift"], *drifted]}.values()),
+        **untold.read(work),
     }
-    night["told"] = not (night["rejected"] or night["drift"])
     write_json(work / NIGHT, night)
     return night
-
-
-def _untold(work: Path) -> dict[str, Any]:
-    """What was rejected and what had drifted in a night that was killed before it could tell."""
-    path = work / NIGHT
-    said = read_json(path) if path.exists() else {}
-    return {"rejected": {}, "drift": []} if said.get("told", True) else said
 
 
 def found(work: Path) -> dict[str, Any]:
     """What ``night.json`` says."""
     return read_json(work / NIGHT)
-
-
-def told(work: Path) -> None:
-    """Whoever is on call knows what ``night.json`` says."""
-    write_json(work / NIGHT, {**found(work), "told": True})
 
 
 def _pending(log: Log, history: History) -> bool:
@@ -92,11 +78,11 @@ def _shown(work: Path, log: Log, new: int) -> int:
     return min(shown, len(log.parts))
 
 
-def drift(folder: Path, log: Log, shown: int, work: Path, limits: Drift) -> list[dict[str, Any]]:
-    """Findings beyond their limits among the parts after ``shown``; the report goes to ``work``."""
+def drift(folder: Path, log: Log, shown: int, work: Path, limits: Drift) -> None:
+    """Compare the parts after ``shown`` with those before; report, and findings beyond their limits, go to ``work``."""
     earlier, newest = log.parts[:shown], log.parts[shown:]
     if not earlier or not newest:
-        return []
+        return
     from recsmith.retrain.drift import compare
     from recsmith.retrain.drift_page import render
 
@@ -105,9 +91,9 @@ def drift(folder: Path, log: Log, shown: int, work: Path, limits: Drift) -> list
     usual = log.usual_size
     size = None if usual is None else usual * len(newest)
     report = compare(new, _reference(folder, earlier, new, limits), users, items, size, limits)
-    write_json(work / STATE, {"parts": len(log.parts), **report.as_json()})
+    untold.add(work, "drift", {finding.name: asdict(finding) for finding in report.drifted})
     write_text(work / PAGE, render(report))
-    return [asdict(finding) for finding in report.drifted]
+    write_json(work / STATE, {"parts": len(log.parts), **report.as_json()})
 
 
 def _known(folder: Path, parts: Sequence[Part], column: str) -> pa.Array:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +15,10 @@ import kit
 import psutil
 import pytest
 from kit import Row, Running
+from retrain.nights import BAD, flood, more_events
 from workspaces import Workspace
+
+from benchmarks.service import receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -107,21 +111,73 @@ def test_a_line_killed_again_and_again_comes_to_its_end(
 ) -> None:
     workspace = copy_of(finished)
     kit.forget(workspace, *finished.lock())
-    for seed in itertools.count(600):
-        # Later and later: a busy machine may need minutes for the first trial of a search.
-        started, moment = time.monotonic(), 3 + 20 * 1.1 ** (seed - 600) * kit.dice(seed).random()
+    for row in _killed_until_it_ends(workspace, "line", 600, "dvc", "repro"):
+        note(row)
+        kit.nothing_left(workspace, finished)
+    kit.as_undisturbed(workspace, finished)
+
+
+def _killed_until_it_ends(workspace: Workspace, what: str, seed: int, *command: str, **env: str) -> Iterator[Row]:
+    """Start a command again and again, and kill all of it at a moment drawn from seeds; a row for each time.
+
+    Later and later: a busy machine may need minutes for the first trial of a search.
+    """
+    for number in itertools.count():
+        started, moment = time.monotonic(), 3 + 20 * 1.1**number * kit.dice(seed + number).random()
         with kit.tidy(workspace):
-            running = kit.start(workspace, "dvc", "repro")
+            running = kit.start(workspace, *command, env=env)
             with suppress(subprocess.TimeoutExpired):
                 running.child.wait(moment)
             if running.over():
-                break
+                assert running.child.returncode == 0, running.output
+                return
             for process in kit.processes(workspace):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             kit.gone(workspace, running)
-            kit.nothing_left(workspace, finished)
         outcome, seconds = "all ended" + kit.mended(workspace), round(time.monotonic() - started, 1)
-        note(Row("line", seed, "everything", "SIGKILL", f"{moment:.1f} s into the line", outcome, seconds))
-    assert running.child.returncode == 0, running.output
-    kit.as_undisturbed(workspace, finished)
+        yield Row(what, seed + number, "everything", "SIGKILL", f"{moment:.1f} s into the {what}", outcome, seconds)
+
+
+def test_a_night_killed_again_and_again_blames_the_bad_batch_alone_and_tells_of_all(
+    finished: Workspace, copy_of: Callable[[Workspace], Workspace], note: Note
+) -> None:
+    workspace = copy_of(finished)
+    kit.run(workspace, "python", "-m", "recsmith", "champion", "decide")
+    kit.run(workspace, "python", "-m", "recsmith", "events", "init")
+    workspace.change({"retrain": {"inbox": {"settle_seconds": 0.0}}})
+    workspace.change({"validate": {"checks": {"users_under_k": "critical"}}})
+    inbox = workspace.root / "data/inbox"
+    inbox.mkdir()
+    for name, text in (("a-flood.csv", flood()), ("b-good.csv", more_events()), ("c-bad.csv", BAD)):
+        (inbox / name).write_text(text, encoding="utf-8")
+    before = _log(workspace)
+    with receiver() as alerts:
+        for seed in (700, 800):  # the second night takes what the first has offered again
+            for row in _killed_until_it_ends(
+                workspace, "night", seed, "python", "-m", "flows.retrain", RECSMITH_ALERTS=alerts.url
+            ):
+                note(row)
+                assert not kit.taken(workspace)
+    after, told = _log(workspace), [body["text"] for _, body in alerts.got]
+    assert [batch["name"] for batch in after["batches"]] == [
+        *(batch["name"] for batch in before["batches"]),
+        "b-good.csv",
+    ]
+    assert [batch["name"] for batch in after["withdrawn"]] == ["a-flood.csv"]
+    assert sum(part["rows"] for part in after["parts"]) == sum(part["rows"] for part in before["parts"]) + 120
+    assert sorted(path.name.partition("-")[2] for path in (inbox / "rejected").iterdir()) == [
+        "a-flood.csv",
+        "a-flood.csv.reason.txt",
+        "c-bad.csv",
+        "c-bad.csv.reason.txt",
+    ]
+    assert any("take: rejected c-bad.csv" in text for text in told)
+    assert any(f"withdrew batch {after['withdrawn'][0]['batch'][:12]}" in text for text in told)
+    kit.run(workspace, "python", "-m", "recsmith", "events", "check")
+    history = json.loads((workspace.root / "data/champion/history.json").read_text(encoding="utf-8"))
+    assert len(history["entries"]) == 2, "one contest, however often its night was killed"
+
+
+def _log(workspace: Workspace) -> dict[str, Any]:
+    return json.loads((workspace.root / "data/events/log.json").read_text(encoding="utf-8"))

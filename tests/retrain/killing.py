@@ -1,4 +1,4 @@
-"""A process of its own that is killed at a random moment of its work."""
+"""Work that ends in the middle: a process of its own, killed at a random moment, or a step that does not return."""
 
 from __future__ import annotations
 
@@ -27,3 +27,11 @@ def killed(draw: random.Random, seconds: float, work: Callable[..., object], *ar
 def _begin(ready: Event, work: Callable[..., object], args: tuple[Any, ...]) -> None:
     ready.set()
     work(*args)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def dies(*given: Any) -> Any:
+    raise Killed

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from events_of import DAY, START, events, write_csv
+from killing import Killed, dies
 from prefect.states import Failed
 
 from flows.retrain import Stopped, _sound
@@ -105,14 +106,6 @@ def test_a_batch_that_a_killed_night_suspected_comes_again(where: str) -> None:
     assert held() == ["start.csv", "a.csv", "b.csv", "c.csv"]
     assert _sound(night)
     assert [gone.name for gone in event_log.read_log(Path("data/events")).withdrawn] == ["b.csv"]
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def dies(*given: Any) -> Any:
-    raise Killed
 
 
 def test_other_failures_blame_nobody() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from events_of import events, write_csv
+from killing import Killed, dies
 from prefect.states import Failed
 
 from flows import retrain
@@ -17,7 +19,7 @@ from recsmith.files import read_json, write_json, write_text
 
 OPENED = {"action": "kept", "version": 1, "reason": "it lost", "reopens": True}
 SEARCHED = OPENED | {"action": "promoted", "version": 2, "reopens": False}
-FOUND = {"rows": 9, "pending": True, "reopening": False, "rejected": {}, "drift": [], "unproven": [], "told": True}
+FOUND = {"rows": 9, "pending": True, "reopening": False, "rejected": {}, "drift": {}, "unproven": []}
 
 
 class Night:
@@ -81,17 +83,23 @@ def test_a_decided_log_is_pending_while_a_search_is_due() -> None:
         assert (read_json(night)["pending"], read_json(night)["reopening"]) == (reopens, reopens)
 
 
-def test_what_a_killed_night_could_not_tell_is_told_by_the_next_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", ["places.reject", "night.tell", "night.write_json", None])
+def test_what_a_killed_night_could_not_tell_is_told_by_the_next_and_once(
+    last: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
     monkeypatch.setattr(retrain, "send", lambda alert: told.append(alert.error))
     write_text("params.yaml", "retrain:\n  inbox: {settle_seconds: 0.0}\n")
     write_csv(Path("data/inbox/good.csv"), events(5))
     write_text("data/inbox/bad.csv", "user,item\n1,2\n")
-    assert main(["events", "take"]) == 0
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed) if last else nullcontext():
+        if last:
+            patch.setattr(f"recsmith.retrain.{last}", dies)
+        main(["events", "take"])
     for _ in range(2):
         assert main(["events", "take"]) == 0
         found = read_json(".work/retrain/night.json")
-        if not found["told"]:
+        if found["rejected"] or found["drift"]:
             retrain._tell(found)
             assert main(["night", "told"]) == 0
     assert len(told) == 1
