@@ -179,8 +179,8 @@ def _once(
 
     variables = crew.variables if crew is not None else nni_service.no_variables
     experiment = nni_service.start(make, min(task.port + attempt, 65535), home, say, variables)
-    say(f"NNI: http://localhost:{experiment.port} while the search runs")
     try:
+        say(f"NNI: http://localhost:{experiment.port} while the search runs")
         return _Run(task, home, answers, experiment, progress, spending, crew).follow()
     finally:
         nni_service.stop(experiment)

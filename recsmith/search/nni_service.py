@@ -225,6 +225,9 @@ def start(
         except (RuntimeError, Timeout, *LOST) as error:
             reason = str(error)
             stop(experiment)
+        except BaseException:  # interrupted: NNI names the process only once its service answers
+            guard.end(one for process in guard.with_word(experiment.id) for one in guard.family(process))
+            raise
         time.sleep(attempt)
     raise UserError(f"NNI's local service did not start in {STARTS} tries; the last said: {reason}. Run again.")
 

@@ -15,10 +15,11 @@ from typing import Any
 import nni_node
 import psutil
 import pytest
+from nni.experiment import launcher
 from searches import eventually, task, tastes
 
 from recsmith.errors import UserError
-from recsmith.search import choose, nni_service
+from recsmith.search import choose, drive, nni_service
 from recsmith.search.plain import search as plain_search
 from recsmith.search.strategies import named
 
@@ -169,6 +170,22 @@ def test_a_signal_ends_everything(data: Path, tmp_path: Path, number: signal.Sig
         driver.send_signal(number)
         driver.wait(60)
     eventually(lambda: not processes_of(work), 60)
+
+
+def test_an_interruption_while_the_service_starts_leaves_none_behind(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def interrupted(*given: Any, **limits: Any) -> None:
+        started.extend(process.pid for process in processes_of(tmp_path / "work"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "_check_rest_server", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drive.search(task(data, tmp_path / "work", port=free_ports()), tmp_path / "work", print)
+    assert started
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in started)
 
 
 @pytest.mark.slow
