@@ -146,12 +146,12 @@ def _withdraw(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.champion import read_history
     from recsmith.retrain.log import read_log
     from recsmith.retrain.night import withdrawn
-    from recsmith.retrain.withdrawal import sharing, withdraw
+    from recsmith.retrain.withdrawal import said, sharing, withdraw
 
     inbox, before = root / _sections(args.params)[0].inbox.path, read_log(root / EVENTS)
     log, batch = withdraw(root / EVENTS, inbox, str(args.files[0]), args.reason)
     withdrawn(batch.batch, log, read_history(root / CHAMPION), root / WORK)
-    say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+    say(said(log, batch))
     for other in sharing(before, batch):
         say(
             f"{other.name} ({other.batch[:12]}) came later with {other.doubled:,} events that the log had already. "

@@ -35,6 +35,7 @@ def _suspect(args: argparse.Namespace, root: Path) -> None:
     from recsmith.retrain.blame import acquit, suspect
     from recsmith.retrain.champion import read_history
     from recsmith.retrain.night import found, withdrawn
+    from recsmith.retrain.withdrawal import said
 
     inbox = root / read_section(args.params, "retrain", Retrain).inbox.path
     folder, work = root / EVENTS, root / WORK
@@ -46,7 +47,7 @@ def _suspect(args: argparse.Namespace, root: Path) -> None:
         return
     log, batch = suspect(folder, inbox, work, unproven[-1], args.reason)
     withdrawn(batch.batch, log, read_history(root / CHAMPION), work)
-    say(f"{batch.name} ({batch.batch[:12]}) is withdrawn: {batch.new:,} events less, {log.rows:,} are left.")
+    say(said(log, batch))
 
 
 def _passed(args: argparse.Namespace, root: Path) -> None:

@@ -40,6 +40,11 @@ def withdraw(folder: Path, inbox: Path, given: str, reason: str) -> tuple[Log, T
     return log, taken
 
 
+def said(log: Log, gone: Taken) -> str:
+    """In one line what became of a batch; ``log``: without it."""
+    return f"{gone.name} ({gone.batch[:12]}) is withdrawn: {gone.new:,} events less, {log.rows:,} are left."
+
+
 def sharing(before: Log, gone: Taken) -> list[Taken]:
     """Batches after ``gone`` in the log of which it may have brought events first: these left with it."""
     after = [taken.batch for taken in before.batches].index(gone.batch) + 1

@@ -226,6 +226,30 @@ def test_trials_in_parallel_are_all_accounted_for(data: Path, tmp_path: Path) ->
     assert digests(tmp_path / "out") == plain_outs(data, tmp_path, trials=5, strategy="random"), said
 
 
+WALL = """
+const now = Date.now;
+globalThis.jump = 0;
+globalThis.Date = class extends Date {
+  constructor(...given) { super(...(given.length ? given : [now() + globalThis.jump])); }
+  static now() { return now() + globalThis.jump; }
+};
+"""
+
+
+def test_setting_the_clock_moves_no_time_of_nni_s_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wall.cjs").write_text(WALL, encoding="utf-8")
+    monkeypatch.setenv("NODE_OPTIONS", f'--require "{tmp_path / "wall.cjs"}"')
+    program = """
+    const before = Date.now(); globalThis.jump = 400 * 86400e3;
+    const [date, time] = [new Date(), Date.now()];
+    console.log([date - before, time - before].every((gone) => gone >= 0 && gone < 60e3), date instanceof Date,
+      new Date(5).getTime(), new Date(2020, 1).getFullYear(), Date.UTC(1970, 0, 2), typeof Date())
+    """
+    with nni_service.at_home(tmp_path):
+        said = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["true", "true", "5", "2020", "86400000", "string"]
+
+
 def test_nni_s_service_listens_on_loopback_only(tmp_path: Path) -> None:
     program = (
         "const s = require('http').createServer().listen(0, () => { console.log(s.address().address); s.close() })"
