@@ -42,7 +42,8 @@ START_SECONDS = 60
 cores."""
 Say = Callable[[str], None]
 CODE = str(Path(recsmith.__file__).resolve().parents[1])
-SHIMS = tuple(Path(__file__).with_name(f"{name}.cjs") for name in ("steady", "loopback", "patience", "nodes", "page"))
+NAMES = ("steady.cjs", "loopback.cjs", "patience.cjs", "nodes.cjs", "page.cjs")
+SHIMS = tuple(Path(__file__).with_name(name) for name in NAMES)
 """What NNI's service lacks settings for, loaded into it before its own code."""
 LOST = (requests.RequestException, psutil.Error)
 """What is raised when the service does not answer or its process is gone."""

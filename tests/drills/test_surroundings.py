@@ -124,7 +124,9 @@ def test_the_clock_that_jumps_is_seen_by_a_process_and_its_children(clock: Path,
     assert all(abs(int(word) - time.time() - 10 * DAY) < 600 for word in out.split())
 
 
-@pytest.mark.parametrize(("by", "seed"), [(400 * DAY, 800), (-400 * DAY, 801), (-3600, 802)])
+@pytest.mark.parametrize(
+    ("by", "seed"), [(400 * DAY, 800), (400 * DAY, 805), (400 * DAY, 806), (-400 * DAY, 801), (-3600, 802)]
+)
 def test_a_clock_that_jumps_changes_nothing(
     by: int, seed: int, clock: Path, finished: Workspace, copy_of: Copy, note: Note
 ) -> None:
